@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { apiVersion, backendSchema, engineSchema, hiveIdSchema, modelIdSchema } from "./identifiers.ts";
+
+export const deviceSchema = z
+  .object({
+    id: z.string().describe("`cpu`, `cuda:0`, `metal:0`, …"),
+    backend: backendSchema,
+    name: z.string(),
+    vram_total_mb: z.number().nullable().describe("null for the CPU and where it cannot be read."),
+    compute_capability: z.string().nullable().describe("NVIDIA only."),
+  })
+  .meta({ id: "Device" });
+export type Device = z.infer<typeof deviceSchema>;
+
+/** A model file that a hive has on disk; every fact is read from the GGUF header, never guessed from its name. */
+export const hiveModelSchema = z
+  .object({
+    id: modelIdSchema,
+    name: z.string(),
+    size_bytes: z.int(),
+    quantization: z.string().nullable(),
+    architecture: z.string().nullable(),
+    parameters: z.number().nullable(),
+    context_length: z.int().nullable().describe("What the model was trained for, in tokens."),
+    has_chat_template: z.boolean(),
+  })
+  .meta({ id: "HiveModel" });
+export type HiveModel = z.infer<typeof hiveModelSchema>;
+
+export const capabilitiesSchema = z
+  .object({
+    hive_id: hiveIdSchema,
+    name: z.string(),
+    version: z.string(),
+    os: z.string(),
+    arch: z.string(),
+    cpu: z.object({
+      model: z.string().nullable(),
+      cores: z.int().nullable().describe("Physical cores."),
+      threads: z.int(),
+    }),
+    ram_total_mb: z.number(),
+    disk_free_mb: z.number().nullable(),
+    backends: z.array(backendSchema).describe("Backends that a worker can really be started with on this machine."),
+    devices: z.array(deviceSchema),
+    engines: z.array(engineSchema),
+    models: z.array(hiveModelSchema),
+    capabilities_rev: z.string(),
+  })
+  .meta({ id: "Capabilities" });
+export type Capabilities = z.infer<typeof capabilitiesSchema>;
+
+export const hiveHealthSchema = z
+  .object({
+    status: z.literal("alive"),
+    version: z.string(),
+    api_version: z.literal(apiVersion),
+    hive_id: hiveIdSchema,
+  })
+  .meta({ id: "HiveHealth" });

@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
+import { errorBodySchema } from "./errors.ts";
+
+export const workerStateSchema = z
+  .enum(["starting", "loading", "ready", "busy", "draining", "stopped", "failed"])
+  .meta({ id: "WorkerState" });
+export type WorkerState = z.infer<typeof workerStateSchema>;
+
+/** What the queen asks a hive to start. What is left out, the hive chooses and reports. */
+export const workerSpawnSchema = z
+  .strictObject({
+    model: modelIdSchema,
+    backend: backendSchema.optional(),
+    device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
+    slots: z.int().min(1).max(64).optional().describe("Requests answered at the same time."),
+    context_length: z.int().min(64).max(1_048_576).optional().describe("Tokens of context per slot."),
+  })
+  .meta({ id: "WorkerSpawn" });
+export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;
+
+/** A worker as its hive knows it. */
+export const workerSchema = z
+  .object({
+    worker_id: workerIdSchema,
+    model: modelIdSchema,
+    engine: engineSchema,
+    backend: backendSchema,
+    device: z.string(),
+    state: workerStateSchema,
+    pid: z.int().nullable(),
+    load_progress: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullable()
+      .describe("Share of the model that is loaded; null when it is not loading."),
+    context_length: z.int().nullable().describe("Tokens of context per slot; null until the model is loaded."),
+    slots_total: z.int().nullable(),
+    slots_busy: z.int().nullable(),
+    queued: z.int().nullable().describe("Requests that wait for a slot inside the worker."),
+    started_at: timestampSchema,
+    ready_at: timestampSchema.nullable(),
+    restarts: z.int().describe("How often it was restarted after a crash."),
+    error: errorBodySchema.shape.error.nullable().describe("Why it failed, or why it last crashed."),
+  })
+  .meta({ id: "Worker" });
+export type Worker = z.infer<typeof workerSchema>;
+
+/** What a worker process tells its hive over the process channel. */
+export const workerMessageSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("loading"), progress: z.number().min(0).max(1) }),
+  z.object({
+    type: z.literal("ready"),
+    slots_total: z.int(),
+    context_length: z.int(),
+    backend: backendSchema,
+    device: z.string(),
+  }),
+  z.object({ type: z.literal("activity"), slots_busy: z.int(), queued: z.int(), tokens_per_s: z.number() }),
+  z.object({ type: z.literal("failed"), error: errorBodySchema.shape.error }),
+  z.object({ type: z.literal("drained") }),
+]);
+export type WorkerMessage = z.infer<typeof workerMessageSchema>;
+
+/** What a hive tells its worker process over the process channel. */
+export const workerCommandSchema = z.discriminatedUnion("type", [z.object({ type: z.literal("drain") })]);
+export type WorkerCommand = z.infer<typeof workerCommandSchema>;
+
+/** How a hive starts a worker process: the JSON value of its `--options` argument. */
+export const workerProcessOptionsSchema = z.strictObject({
+  worker_id: workerIdSchema,
+  model: modelIdSchema.describe("The id it answers for."),
+  model_path: z.string().describe("Absolute path of the GGUF file."),
+  socket_path: z.string().describe("Unix socket (or Windows named pipe) to listen on."),
+  backend: backendSchema,
+  device: z.string(),
+  slots: z.int().min(1),
+  context_length: z
+    .int()
+    .min(64)
+    .optional()
+    .describe("Per slot; the worker takes the model's trained length when it is left out, at most 8192."),
+  threads: z.int().min(1),
+  queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
+});
+export type WorkerProcessOptions = z.infer<typeof workerProcessOptionsSchema>;
+
+export const workerHealthSchema = z
+  .object({
+    status: z.enum(["loading", "ok", "draining"]),
+    model: modelIdSchema,
+    slots_total: z.int().nullable(),
+    slots_busy: z.int().nullable(),
+    queued: z.int().nullable(),
+  })
+  .meta({ id: "WorkerHealth" });

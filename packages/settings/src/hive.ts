@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { dataHome, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+
+const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
+
+/** Every setting of a hive. */
+export const hiveSettings = {
+  port: setting({
+    env: "RBEE_HIVE_PORT",
+    toml: "hive.port",
+    schema: port,
+    fallback: () => 7835,
+    description: "Port the hive listens on; 0 takes any free one.",
+  }),
+  host: setting({
+    env: "RBEE_HIVE_HOST",
+    toml: "hive.host",
+    schema: text,
+    fallback: () => "0.0.0.0",
+    description: "Address the hive listens on.",
+  }),
+  home: setting({
+    env: "RBEE_HIVE_HOME",
+    toml: "hive.home",
+    schema: path,
+    fallback: (env) => `${env["RBEE_HOME"] ?? dataHome(env)}/hive`,
+    description: "Folder of hive.json, models, logs and worker sockets.",
+  }),
+  name: setting({
+    env: "RBEE_HIVE_NAME",
+    toml: "hive.name",
+    schema: optionalText,
+    fallback: () => undefined,
+    description: "Name of this machine in the dashboard; the host name when unset.",
+  }),
+  queenUrl: setting({
+    env: "RBEE_QUEEN_URL",
+    toml: "hive.queen_url",
+    schema: optionalUrl,
+    fallback: () => undefined,
+    description: "The queen to report to, for example http://192.168.1.10:7833.",
+  }),
+  joinToken: setting({
+    env: "RBEE_JOIN_TOKEN",
+    toml: "hive.join_token",
+    schema: optionalText,
+    fallback: () => undefined,
+    secret: true,
+    description: "One-time token from `rbee hive token create` that lets this machine join.",
+  }),
+  modelPaths: setting({
+    env: "RBEE_MODEL_PATHS",
+    toml: "hive.model_paths",
+    schema: z
+      .union([z.array(path), text.transform((value) => value.split(":").filter((part) => part !== ""))])
+      .optional(),
+    fallback: () => undefined,
+    description: "More folders with models, separated by colons; each model is a folder with a GGUF file.",
+  }),
+  workerThreads: setting({
+    env: "RBEE_WORKER_THREADS",
+    toml: "worker.threads",
+    schema: count.optional(),
+    fallback: () => undefined,
+    description: "Compute threads of a CPU worker; chosen from the physical cores when unset.",
+  }),
+  workerSlots: setting({
+    env: "RBEE_WORKER_SLOTS",
+    toml: "worker.slots",
+    schema: count,
+    fallback: () => 4,
+    description: "Requests that one worker answers at the same time.",
+  }),
+  loadTimeoutS: setting({
+    env: "RBEE_LOAD_TIMEOUT",
+    toml: "worker.load_timeout_s",
+    schema: seconds,
+    fallback: () => 300,
+    description: "Seconds a model may take to load.",
+  }),
+  logLevel: setting({
+    env: "RBEE_LOG_LEVEL",
+    toml: "log.level",
+    schema: logLevel,
+    fallback: () => "info" as const,
+    description: "How much is logged.",
+  }),
+};

@@ -1,0 +1,11 @@
+export type { SettingDefinition, SettingTable, SettingValues } from "./define.ts";
+export { hiveSettings } from "./hive.ts";
+export {
+  describeSettings,
+  loadSettings,
+  SettingsError,
+  type LoadedSettings,
+  type LoadOptions,
+  type SettingSource,
+} from "./load.ts";
+export { queenSettings } from "./queen.ts";

@@ -30,9 +30,9 @@ export async function exclusively(file, work) {
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
     }
-    const owner = Number(readOwner(lock));
+    // A lock is empty for an instant after its creation, so an unreadable owner gets a second look.
+    const owner = Number(readOwner(lock)) || (await wait(200), Number(readOwner(lock)));
     if (owner > 0 && isAlive(owner)) await wait(100);
-    else if (owner === 0) await wait(20);
     else rmSync(lock, { force: true });
   }
   try {
@@ -43,7 +43,7 @@ export async function exclusively(file, work) {
 }
 
 /**
- * The pid in a lock; empty between its creation and its first byte, and when it has just gone.
+ * The pid in a lock; empty when it has none or has just gone.
  * @param {string} lock
  */
 function readOwner(lock) {

@@ -1,0 +1,78 @@
+import type { ServerResponse } from "node:http";
+
+/** How often a silent stream shows that it is alive, in milliseconds. */
+const commentEveryMs = 4000;
+/** Unsent bytes beyond which text is gathered instead of written. */
+const highWaterBytes = 256 * 1024;
+
+/**
+ * The server-sent events of one answer, written straight to the socket. A reader that is slower than the model does
+ * not slow the others down: its text is gathered, without envelopes, until the socket takes more, so that at most one
+ * answer's text waits in memory.
+ */
+export class EventStream {
+  readonly #response: ServerResponse;
+  readonly #render: (text: string) => string;
+  readonly #comments: NodeJS.Timeout;
+  #gathered = "";
+  #lastWriteMs = performance.now();
+  #ended = false;
+
+  /**
+   * Sends the headers at once. `render` makes an event of text; `comment` says what the stream is waiting for.
+   * `onGone` is called when the reader leaves before the end.
+   */
+  constructor(response: ServerResponse, hooks: { render(text: string): string; comment(): string; onGone(): void }) {
+    this.#response = response;
+    this.#render = hooks.render;
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    });
+    response.flushHeaders();
+    this.#comments = setInterval(() => {
+      if (performance.now() - this.#lastWriteMs >= commentEveryMs * 0.9) this.#write(`: ${hooks.comment()}\n\n`);
+    }, commentEveryMs);
+    response.on("drain", () => {
+      this.#flush();
+    });
+    response.once("close", () => {
+      clearInterval(this.#comments);
+      if (!this.#ended) hooks.onGone();
+    });
+    response.on("error", () => {
+      // A reader that left mid-write; `close` follows and does what is needed.
+    });
+  }
+
+  /** Sends text, or keeps it until the reader has taken what was sent before. */
+  text(text: string): void {
+    if (this.#response.writableLength > highWaterBytes) this.#gathered += text;
+    else if (this.#gathered === "") this.#write(this.#render(text));
+    else {
+      this.#gathered += text;
+      this.#flush();
+    }
+  }
+
+  /** Sends the last events and ends the answer. */
+  end(events: string): void {
+    this.#flush();
+    this.#ended = true;
+    clearInterval(this.#comments);
+    this.#response.end(events);
+  }
+
+  #flush(): void {
+    const text = this.#gathered;
+    if (text === "" || this.#ended) return;
+    this.#gathered = "";
+    this.#write(this.#render(text));
+  }
+
+  #write(event: string): void {
+    this.#lastWriteMs = performance.now();
+    this.#response.write(event);
+  }
+}

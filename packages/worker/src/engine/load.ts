@@ -1,0 +1,106 @@
+import { stat } from "node:fs/promises";
+import { RbeeError, type WorkerProcessOptions } from "@rbee/contract";
+import { getLlama, getLlamaGpuTypes, InsufficientMemoryError, LlamaLogLevel, NoBinaryFoundError } from "node-llama-cpp";
+import { chooseBackend, type BackendChoice } from "./backend.ts";
+import type { Engine } from "./engine.ts";
+import { LlamaEngine } from "./llama-engine.ts";
+
+/** What a worker takes when nobody names a context length, in tokens: a household machine's memory is small. */
+const defaultContextLength = 8192;
+const batchSizes = { cpu: 512, gpu: 2048 } as const;
+
+export interface LoadHooks {
+  /** 0 to 1. */
+  onProgress(progress: number): void;
+  /** The library's warnings and errors. */
+  onLog(level: "warn" | "error", message: string): void;
+}
+
+async function openLibrary(choice: BackendChoice, options: WorkerProcessOptions, hooks: LoadHooks) {
+  const unavailable = async (cause?: unknown) =>
+    new RbeeError("backend_unavailable", `The engine cannot use the ${options.backend} backend on this machine.`, {
+      param: "backend",
+      details: {
+        requested: options.backend,
+        available: (await getLlamaGpuTypes("supported")).map((type) => (type === false ? "cpu" : type)),
+      },
+      cause,
+    });
+  Object.assign(process.env, choice.environment);
+  try {
+    const llama = await getLlama({
+      gpu: choice.gpu,
+      // The library would otherwise download and compile llama.cpp when it has no binary for this machine.
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      // No limit of its own: the hive says how many threads a worker gets.
+      maxThreads: 0,
+      logLevel: LlamaLogLevel.warn,
+      logger: (level, message) => {
+        hooks.onLog(level === LlamaLogLevel.warn ? "warn" : "error", message.trim());
+      },
+    });
+    if (llama.gpu === choice.gpu) return llama;
+    await llama.dispose();
+  } catch (error) {
+    if (error instanceof NoBinaryFoundError) throw await unavailable(error);
+    throw error;
+  }
+  throw await unavailable();
+}
+
+function loadError(error: unknown, options: WorkerProcessOptions): RbeeError {
+  if (error instanceof RbeeError) return error;
+  if (error instanceof InsufficientMemoryError) {
+    const code = options.backend === "cpu" ? "insufficient_ram" : "insufficient_vram";
+    return new RbeeError(code, `${options.model} does not fit into the memory of ${options.device}.`, {
+      suggestion: "Stop another worker, or ask for fewer slots or a shorter context.",
+      cause: error,
+    });
+  }
+  return new RbeeError("worker_spawn_failed", `${options.model} could not be loaded.`, {
+    suggestion: "Check that the file is a whole GGUF file; the worker's log has the engine's own message.",
+    cause: error,
+  });
+}
+
+/**
+ * Loads a model onto exactly the backend and device named.
+ * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram` or `worker_spawn_failed`.
+ */
+export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks): Promise<Engine> {
+  const choice = chooseBackend(options.backend, options.device);
+  try {
+    const llama = await openLibrary(choice, options, hooks);
+    const onGpu = choice.gpu !== false;
+    const model = await llama.loadModel({
+      modelPath: options.model_path,
+      gpuLayers: onGpu ? "max" : 0,
+      onLoadProgress: hooks.onProgress,
+    });
+    const trained = model.trainContextSize;
+    // Beyond what a model was trained for it only answers nonsense, so that much is the most anybody gets.
+    const contextLength = Math.min(options.context_length ?? defaultContextLength, trained);
+    const batchSize = Math.min(onGpu ? batchSizes.gpu : batchSizes.cpu, contextLength * options.slots);
+    const context = await model.createContext({
+      sequences: options.slots,
+      contextSize: contextLength,
+      batchSize,
+      threads: options.threads,
+    });
+    return new LlamaEngine(model, context, {
+      backend: options.backend,
+      device: options.device,
+      slots: options.slots,
+      contextLength,
+      trainedContextLength: trained,
+      sizeBytes: (await stat(options.model_path)).size,
+      batchSize: context.batchSize,
+      chatTemplate: model.fileInfo.metadata.tokenizer.chat_template ?? null,
+      release: llama.llamaCppRelease.release,
+    });
+  } catch (error) {
+    throw loadError(error, options);
+  }
+}

@@ -1,0 +1,240 @@
+import { RbeeError } from "@rbee/contract";
+import type { Engine, StepWork } from "../engine/engine.ts";
+import { Generation, type GenerationRequest, type Listener } from "./generation.ts";
+import { PrefillPace } from "./prefill-pace.ts";
+import { chooseSlot } from "./slot-choice.ts";
+import { planStep } from "./step-plan.ts";
+import { TokenRate } from "./token-rate.ts";
+
+export interface SchedulerOptions {
+  /** Requests that may wait for a slot. */
+  readonly queueLimit: number;
+  readonly nowMs: () => number;
+  /** After each step and each change of the numbers in `load()`. */
+  readonly onChange: () => void;
+  /** What the engine threw, before its requests are failed. */
+  readonly onEngineError: (error: unknown) => void;
+}
+
+interface Slot {
+  readonly id: number;
+  tokens: number[];
+  lastUsed: number;
+  generation: Generation | null;
+}
+
+/** How busy a worker is. */
+export interface Load {
+  readonly slotsTotal: number;
+  readonly slotsBusy: number;
+  readonly queued: number;
+  readonly tokensPerS: number;
+}
+
+/** A slot that is taken, with the request that holds it. */
+type Holder = Slot & { generation: Generation };
+
+const isHeld = (slot: Slot): slot is Holder => slot.generation !== null;
+
+/**
+ * Continuous batching in lock-step: all running requests move one step at a time, together, in one batch. Prompts are
+ * computed in chunks inside the same steps. A newcomer joins at the next step, and one that left is gone by then.
+ */
+export class Scheduler {
+  readonly #engine: Engine;
+  readonly #options: SchedulerOptions;
+  readonly #slots: Slot[];
+  readonly #pace: PrefillPace;
+  readonly #rate = new TokenRate();
+  readonly #waiting: Generation[] = [];
+  #undelivered: Generation[] = [];
+  #uses = 0;
+  #running = false;
+  #draining = false;
+  #idle: (() => void)[] = [];
+
+  constructor(engine: Engine, options: SchedulerOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#pace = new PrefillPace(engine.facts.batchSize);
+    this.#slots = Array.from({ length: engine.facts.slots }, (_, id) => ({
+      id,
+      tokens: [],
+      lastUsed: 0,
+      generation: null,
+    }));
+  }
+
+  load(): Load {
+    return {
+      slotsTotal: this.#slots.length,
+      slotsBusy: this.#slots.filter(isHeld).length,
+      queued: this.#waiting.length,
+      tokensPerS: this.#rate.perSecond(this.#options.nowMs()),
+    };
+  }
+
+  /**
+   * Takes a request. It starts at the next step, or when a slot is free.
+   * @throws {RbeeError} `worker_busy` when the worker is draining or as many wait as may.
+   */
+  submit(request: GenerationRequest, listener: Listener): Generation {
+    if (this.#draining) {
+      throw new RbeeError("worker_busy", "This worker is shutting down and takes no new requests.", { retryAfterS: 1 });
+    }
+    const free = this.#slots.filter((slot) => !isHeld(slot)).length;
+    if (this.#waiting.length >= free + this.#options.queueLimit) {
+      throw new RbeeError("worker_busy", "All slots of this worker are busy and its queue is full.", {
+        details: { slots: this.#slots.length, queued: this.#waiting.length },
+        retryAfterS: 1,
+      });
+    }
+    const generation = new Generation(request, listener, this.#engine.vocabulary);
+    this.#waiting.push(generation);
+    if (!this.#running) void this.#run();
+    else this.#options.onChange();
+    return generation;
+  }
+
+  /** Stops working on a request; its slot is free after the step that is being computed. Its listener hears nothing more. */
+  cancel(generation: Generation): void {
+    generation.cancelled = true;
+    const index = this.#waiting.indexOf(generation);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    this.#options.onChange();
+  }
+
+  /** Takes no more requests. Resolves when the ones that it has are answered. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    if (!this.#running) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (;;) {
+      this.#release();
+      this.#admit();
+      const step = this.#startStep();
+      // Writing the last step's text now, while the library computes the next one, costs no time.
+      this.#deliver();
+      this.#options.onChange();
+      if (step === null) break;
+      await step;
+    }
+    this.#running = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Frees the slots of requests that are finished or have no listener any more. */
+  #release(): void {
+    for (const slot of this.#slots) {
+      const { generation } = slot;
+      if (generation === null || !(generation.finished || generation.cancelled)) continue;
+      generation.sampler?.dispose();
+      slot.generation = null;
+    }
+  }
+
+  #admit(): void {
+    for (let generation = this.#waiting[0]; generation !== undefined; generation = this.#waiting[0]) {
+      const { prompt, sampling } = generation.request;
+      const choice = chooseSlot(
+        this.#slots.filter((slot) => !isHeld(slot)),
+        prompt,
+      );
+      const slot = choice === null ? undefined : this.#slots[choice.slot];
+      if (choice === null || slot === undefined) return;
+      this.#waiting.shift();
+      try {
+        const kept = this.#engine.keep(slot.id, choice.reused);
+        slot.tokens.length = kept;
+        slot.lastUsed = ++this.#uses;
+        generation.start(this.#engine.createSampler(sampling, prompt), kept, this.#options.nowMs());
+        slot.generation = generation;
+      } catch (error) {
+        this.#options.onEngineError(error);
+        this.#giveUp(generation);
+      }
+    }
+  }
+
+  /** Plans and starts one step of everything that runs; null when nothing does. */
+  #startStep(): Promise<void> | null {
+    const holders = this.#slots.filter(isHeld).sort((one, other) => one.lastUsed - other.lastUsed);
+    if (holders.length === 0) return null;
+    const besideAnswers = holders.some(({ generation }) => generation.promptLeft === 0);
+    const shares = planStep(
+      holders.map(({ id, generation }) => ({ slot: id, promptLeft: generation.promptLeft })),
+      { batchSize: this.#engine.facts.batchSize, prefillBudget: this.#pace.budget(besideAnswers) },
+    );
+    const work = shares.flatMap((share) => {
+      const holder = this.#slots[share.slot];
+      return holder !== undefined && isHeld(holder) ? [{ holder, ...workOf(holder, share.tokens) }] : [];
+    });
+    return this.#step(work);
+  }
+
+  async #step(work: readonly (StepWork & { holder: Holder })[]): Promise<void> {
+    const startedMs = this.#options.nowMs();
+    let tokens: readonly (number | null)[];
+    try {
+      tokens = await this.#engine.step(work);
+    } catch (error) {
+      this.#options.onEngineError(error);
+      for (const { holder } of work) this.#fail(holder);
+      return;
+    }
+    const nowMs = this.#options.nowMs();
+    let prompt = 0;
+    let answer = 0;
+    work.forEach(({ holder, tokens: computed, sampler }, index) => {
+      const { generation } = holder;
+      for (const token of computed) holder.tokens.push(token);
+      if (generation.promptLeft > 0) {
+        generation.prefilled += computed.length;
+        prompt += computed.length;
+      }
+      if (sampler === null || generation.cancelled) return;
+      const token = tokens[index] ?? -1;
+      if (token < 0) {
+        this.#fail(holder);
+        return;
+      }
+      answer++;
+      generation.accept(token, nowMs);
+      this.#undelivered.push(generation);
+    });
+    this.#pace.measured(prompt, nowMs - startedMs);
+    this.#rate.add(answer, nowMs);
+  }
+
+  #deliver(): void {
+    const ready = this.#undelivered;
+    this.#undelivered = [];
+    for (const generation of ready) if (!generation.cancelled) generation.deliver();
+  }
+
+  /** Ends a request that the engine could not compute; what its slot holds is unknown, so it is emptied. */
+  #fail(holder: Holder): void {
+    const { generation } = holder;
+    holder.tokens.length = this.#engine.keep(holder.id, 0);
+    this.#giveUp(generation);
+  }
+
+  #giveUp(generation: Generation): void {
+    if (generation.cancelled) return;
+    generation.cancelled = true;
+    generation.listener.fail(new RbeeError("internal_error", "The engine could not compute this answer."));
+  }
+}
+
+function workOf({ id, tokens, generation }: Holder, count: number): StepWork {
+  const { request, prefilled, promptLeft, nextToken, sampler } = generation;
+  const position = tokens.length;
+  if (promptLeft === 0) return { slot: id, position, tokens: nextToken === null ? [] : [nextToken], sampler };
+  const part = request.prompt.slice(prefilled, prefilled + count);
+  return { slot: id, position, tokens: part, sampler: count === promptLeft ? sampler : null };
+}

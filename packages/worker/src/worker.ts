@@ -1,0 +1,111 @@
+import { RbeeError, toRbeeError, type WorkerProcessOptions } from "@rbee/contract";
+import type { Logger } from "pino";
+import { ActivityReporter } from "./activity.ts";
+import { createApp, type ReadyModel } from "./api/app.ts";
+import { loadEngine } from "./engine/index.ts";
+import { openHiveChannel } from "./hive-channel.ts";
+import { Scheduler } from "./scheduler/index.ts";
+import { serveOnSocket } from "./socket-server.ts";
+import { createPromptMaker } from "./templates/chat-template.ts";
+
+/** How long running answers may take to finish once the worker is told to stop, in milliseconds. */
+const drainLimitMs = 30_000;
+/** Load progress is reported when it grew by this much. */
+const progressStep = 0.02;
+
+/** Runs one worker until its process exits: socket first, then the model, then requests until it is drained. */
+export async function runWorker(options: WorkerProcessOptions, version: string, log: Logger): Promise<void> {
+  let ready: ReadyModel | null = null;
+  let draining = false;
+
+  const app = createApp({
+    model: options.model,
+    version,
+    ready: () => ready,
+    draining: () => draining,
+    onUnexpected: (error) => {
+      log.error({ err: error }, "a request failed unexpectedly");
+    },
+  });
+  const server = await serveOnSocket(app, options.socket_path);
+  const exit = (code: number): never => {
+    server.remove();
+    process.exit(code);
+  };
+
+  const drain = async () => {
+    if (draining) return;
+    draining = true;
+    log.info("draining");
+    setTimeout(() => {
+      log.warn({ limit_ms: drainLimitMs }, "answers were still running at the end of the drain limit");
+      exit(1);
+    }, drainLimitMs).unref();
+    await ready?.scheduler.drain();
+    server.stop();
+    await channel.sendLast({ type: "drained" });
+    log.info("drained");
+    exit(0);
+  };
+  const channel = openHiveChannel({
+    onCommand: () => void drain(),
+    onLost: () => {
+      log.warn("the hive is gone");
+      exit(1);
+    },
+  });
+  process.on("SIGTERM", () => void drain());
+  // A Ctrl-C in the terminal reaches every process of the group; the hive decides when its workers stop.
+  process.on("SIGINT", () => {});
+
+  let reported = -progressStep;
+  try {
+    const engine = await loadEngine(options, {
+      onProgress: (progress) => {
+        if (progress < reported + progressStep && progress < 1) return;
+        reported = progress;
+        channel.send({ type: "loading", progress: Math.min(1, Math.max(0, progress)) });
+      },
+      onLog: (level, message) => {
+        log[level]({ source: "llama.cpp" }, message);
+      },
+    });
+    const activity = new ActivityReporter(
+      () => {
+        const load = scheduler.load();
+        return {
+          slots_busy: load.slotsBusy,
+          queued: load.queued,
+          tokens_per_s: Math.round(load.tokensPerS * 10) / 10,
+        };
+      },
+      (message) => {
+        channel.send(message);
+      },
+    );
+    const scheduler = new Scheduler(engine, {
+      queueLimit: options.queue_limit,
+      nowMs: () => performance.now(),
+      onChange: () => {
+        activity.changed();
+      },
+      onEngineError: (error) => {
+        log.error({ err: error }, "the engine failed in a step");
+      },
+    });
+    ready = {
+      engine,
+      scheduler,
+      prompts: createPromptMaker(options.model, engine.facts.chatTemplate, engine.vocabulary),
+      loadedAt: Math.floor(Date.now() / 1000),
+    };
+    const { backend, device, slots, contextLength } = engine.facts;
+    channel.send({ type: "ready", slots_total: slots, context_length: contextLength, backend, device });
+    log.info({ model: options.model, backend, device, slots, context_length: contextLength }, "ready");
+  } catch (thrown) {
+    const error = thrown instanceof RbeeError ? thrown : toRbeeError(thrown);
+    log.error({ err: error }, "the model could not be loaded");
+    await channel.sendLast({ type: "failed", error: error.toBody().error });
+    exit(1);
+  }
+}

@@ -1,0 +1,196 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { RbeeError, type Worker, type WorkerSpawn } from "@rbee/contract";
+import type { Clock } from "../clock.ts";
+import type { Hardware } from "../hardware/index.ts";
+import { readMemory } from "../hardware/memory.ts";
+import type { Logger } from "../log.ts";
+import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
+import type { WorkerFacts } from "../telemetry/sampler.ts";
+import { pruneLogs, readLogLines } from "./log-file.ts";
+import { estimateMb, placeWorker, type Machine } from "./placement.ts";
+import type { RunFiles } from "./run-files.ts";
+import { computeThreads } from "./threads.ts";
+import { SupervisedWorker } from "./worker.ts";
+
+export interface SupervisorOptions {
+  readonly home: string;
+  /** Program and first arguments of a worker process. */
+  readonly command: readonly string[];
+  readonly hardware: Hardware;
+  readonly catalogue: ModelCatalogue;
+  readonly runFiles: RunFiles;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly slots: number;
+  readonly threads: number | undefined;
+  readonly loadTimeoutMs: number;
+  /** The queen works on this machine too. */
+  readonly sharedMachine: boolean;
+}
+
+/** Ended workers stay in the list this long, so that their errors can be read. */
+const keepEndedMs = 5 * 60_000;
+const keepEnded = 32;
+const workerLimit = 64;
+
+/** Every worker of this hive, from its start to some time after its end. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #workers = new Map<string, SupervisedWorker>();
+  #closing = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Ends what an earlier hive left behind. */
+  start(): void {
+    this.#options.runFiles.endLeftovers(this.#options.log);
+    pruneLogs(join(this.#options.home, "logs"));
+  }
+
+  list(): Worker[] {
+    this.#prune();
+    return [...this.#workers.values()].map((worker) => worker.snapshot());
+  }
+
+  /** For a heartbeat; a stopped worker is no longer news. */
+  facts(): WorkerFacts[] {
+    this.#prune();
+    return [...this.#workers.values()].filter(({ state }) => state !== "stopped").map((worker) => worker.facts());
+  }
+
+  /** @throws {RbeeError} `worker_not_found`. */
+  get(id: string): SupervisedWorker {
+    const worker = this.#workers.get(id);
+    if (worker === undefined) throw new RbeeError("worker_not_found", `No worker ${id} runs on this hive.`);
+    return worker;
+  }
+
+  /**
+   * Starts a worker when everything it needs is there; answers before it has loaded.
+   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`.
+   */
+  async spawn(request: WorkerSpawn): Promise<Worker> {
+    this.#refuseWhenFull();
+    const model = await this.#modelOf(request.model);
+    const slots = request.slots ?? this.#options.slots;
+    const needMb = estimateMb(model, slots, request.context_length);
+    const [{ cpu }, machine, gpus] = await Promise.all([
+      this.#options.hardware.inventory(),
+      this.#machine(),
+      this.#options.hardware.gpus(),
+    ]);
+    this.#refuseWhenFull();
+    // From here on nothing waits, so that two spawns cannot both be promised the same memory.
+    const { backend, device } = placeWorker(request, needMb, this.#withReservations(machine));
+    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, clock, log } = this.#options;
+    const id = `worker:${randomBytes(6).toString("hex")}`;
+    const worker = new SupervisedWorker({
+      command,
+      process: {
+        worker_id: id,
+        model: model.id,
+        model_path: model.path,
+        backend,
+        device,
+        slots,
+        ...(request.context_length === undefined ? {} : { context_length: request.context_length }),
+        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        queue_limit: 64,
+      },
+      env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+      needMb,
+      loadTimeoutMs,
+      logPath: this.#logPath(id),
+      runFiles,
+      clock,
+      log,
+    });
+    this.#workers.set(id, worker);
+    log.info({ worker_id: id, model: model.id, device, need_mb: needMb }, `Loading ${model.id} on ${device}.`);
+    return worker.snapshot();
+  }
+
+  /** The last lines of a worker's log. @throws {RbeeError} `worker_not_found`. */
+  logs(id: string, lines: number): string {
+    return readLogLines(this.get(id).logPath, lines);
+  }
+
+  /** Stops every worker and takes no new one; resolves when all processes are gone. */
+  async stopAll(drainMs: number): Promise<void> {
+    this.#closing = true;
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(drainMs)));
+    this.#options.runFiles.close();
+  }
+
+  #logPath(id: string): string {
+    return join(this.#options.home, "logs", `${id.replaceAll(":", "-")}.log`);
+  }
+
+  #refuseWhenFull(): void {
+    if (this.#closing)
+      throw new RbeeError("overloaded", "This hive is shutting down and starts no workers.", { retryAfterS: 30 });
+    if ([...this.#workers.values()].filter(({ running }) => running).length >= workerLimit)
+      throw new RbeeError("overloaded", `This hive already runs ${workerLimit} workers.`, {
+        suggestion: "Stop one of them first.",
+      });
+  }
+
+  async #modelOf(id: string): Promise<LocalModel> {
+    const found = await this.#options.catalogue.find(id);
+    if (found === undefined)
+      throw new RbeeError("model_not_found", `This hive has no model ${id}.`, {
+        param: "model",
+        details: { available: this.#options.catalogue.models.map((model) => model.id) },
+      });
+    if ("broken" in found)
+      throw new RbeeError("model_not_found", `The file of ${id} on this hive cannot be read: ${found.broken}.`, {
+        param: "model",
+        suggestion: "Download the model again.",
+      });
+    return found;
+  }
+
+  async #machine(): Promise<Machine> {
+    const { hardware } = this.#options;
+    const [{ backends, devices }, gpus, ram] = await Promise.all([hardware.inventory(), hardware.gpus(), readMemory()]);
+    const free = gpus.map(({ id, vram_total_mb, vram_used_mb }): [string, number | null] => [
+      id,
+      vram_total_mb === null || vram_used_mb === null ? null : vram_total_mb - vram_used_mb,
+    ]);
+    return {
+      backends,
+      devices,
+      memory: {
+        ramFreeMb: ram?.freeMb ?? null,
+        vramFreeMb: new Map(free),
+        unifiedDevices: new Set(gpus.filter((gpu) => gpu.unified_memory).map(({ id }) => id)),
+      },
+    };
+  }
+
+  /** Takes off what workers that are still loading will need. */
+  #withReservations(machine: Machine): Machine {
+    const vramFreeMb = new Map(machine.memory.vramFreeMb);
+    let { ramFreeMb } = machine.memory;
+    for (const { takesMemory, device, needMb } of this.#workers.values()) {
+      if (!takesMemory) continue;
+      const vram = vramFreeMb.get(device);
+      if (vram !== undefined && vram !== null) vramFreeMb.set(device, vram - needMb);
+      else if (vram === undefined && ramFreeMb !== null) ramFreeMb -= needMb;
+    }
+    return { ...machine, memory: { ...machine.memory, vramFreeMb, ramFreeMb } };
+  }
+
+  #prune(): void {
+    const now = this.#options.clock.now();
+    const ended = [...this.#workers.values()].flatMap((worker) =>
+      worker.endedAt === null || worker.running ? [] : [{ id: worker.id, endedAt: worker.endedAt }],
+    );
+    ended.sort((a, b) => b.endedAt - a.endedAt);
+    for (const [position, { id, endedAt }] of ended.entries())
+      if (position >= keepEnded || now - endedAt > keepEndedMs) this.#workers.delete(id);
+  }
+}

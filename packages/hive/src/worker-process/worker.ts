@@ -1,0 +1,438 @@
+import {
+  RbeeError,
+  type ErrorBody,
+  type Worker,
+  type WorkerMessage,
+  type WorkerProcessOptions,
+  type WorkerState,
+} from "@rbee/contract";
+import { Pool } from "undici";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import type { WorkerFacts } from "../telemetry/sampler.ts";
+import { crashesInARow, restartDelayMs } from "./backoff.ts";
+import { WorkerLogFile } from "./log-file.ts";
+import { WorkerProcess } from "./process.ts";
+import type { RunFiles } from "./run-files.ts";
+
+interface Serving {
+  readonly slots_total: number;
+  readonly context_length: number;
+  readonly slots_busy: number;
+  readonly queued: number;
+  readonly tokens_per_s: number;
+  readonly ready_at: number;
+}
+
+type Phase =
+  | { readonly kind: "starting" }
+  | { readonly kind: "loading"; readonly progress: number }
+  | { readonly kind: "serving"; readonly serving: Serving }
+  /** It crashed and waits for its next start. */
+  | { readonly kind: "recovering" }
+  | { readonly kind: "draining"; readonly serving: Serving | null; readonly endsAt: number }
+  | { readonly kind: "stopped"; readonly at: number }
+  | { readonly kind: "failed"; readonly at: number };
+
+export interface WorkerOptions {
+  /** Program and first arguments. */
+  readonly command: readonly string[];
+  readonly process: Omit<WorkerProcessOptions, "socket_path">;
+  readonly env: Readonly<Record<string, string>>;
+  /** What it is expected to take of its device, in MB. */
+  readonly needMb: number;
+  readonly loadTimeoutMs: number;
+  readonly logPath: string;
+  readonly runFiles: RunFiles;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Between the word that a worker is drained and its end. */
+const farewellMs = 2_000;
+
+/** One worker over all its processes. All changes of its state are made here. */
+export class SupervisedWorker {
+  readonly id: string;
+  readonly needMb: number;
+  readonly logPath: string;
+  readonly #options: WorkerOptions;
+  readonly #name: string;
+  readonly #socketPath: string;
+  readonly #logFile: WorkerLogFile;
+  readonly #waiting = new Set<() => void>();
+  #phase: Phase = { kind: "starting" };
+  #process: WorkerProcess | undefined;
+  #pool: Pool | undefined;
+  #startedAt: number;
+  #restarts = 0;
+  #crashes = 0;
+  #error: ErrorBody["error"] | null = null;
+  /** Why a serving process says that it must end. */
+  #reported: RbeeError | undefined;
+  #cancelTimer: () => void = () => {};
+
+  constructor(options: WorkerOptions) {
+    this.id = options.process.worker_id;
+    this.needMb = options.needMb;
+    this.logPath = options.logPath;
+    this.#options = options;
+    this.#name = this.id.replaceAll(":", "-");
+    this.#socketPath = options.runFiles.socketPath(this.#name);
+    this.#logFile = new WorkerLogFile(options.logPath);
+    this.#startedAt = options.clock.now();
+    this.#start();
+  }
+
+  get state(): WorkerState {
+    switch (this.#phase.kind) {
+      case "serving":
+        return this.#phase.serving.slots_busy > 0 ? "busy" : "ready";
+      case "recovering":
+        return "starting";
+      default:
+        return this.#phase.kind;
+    }
+  }
+
+  /** Whether it still holds, or is about to take, memory that the system does not count yet. */
+  get takesMemory(): boolean {
+    return this.state === "starting" || this.state === "loading";
+  }
+
+  get device(): string {
+    return this.#options.process.device;
+  }
+
+  /** When it came to its end; null while it has not. */
+  get endedAt(): number | null {
+    return this.#phase.kind === "stopped" || this.#phase.kind === "failed" ? this.#phase.at : null;
+  }
+
+  get running(): boolean {
+    return this.#process !== undefined;
+  }
+
+  snapshot(): Worker {
+    const { model, backend, device } = this.#options.process;
+    const serving = this.#serving();
+    return {
+      worker_id: this.id,
+      model,
+      engine: "node-llama-cpp",
+      backend,
+      device,
+      state: this.state,
+      pid: this.#process?.pid ?? null,
+      load_progress: this.#loadProgress(),
+      context_length: serving?.context_length ?? null,
+      slots_total: serving?.slots_total ?? null,
+      slots_busy: serving?.slots_busy ?? null,
+      queued: serving?.queued ?? null,
+      started_at: this.#startedAt,
+      ready_at: serving?.ready_at ?? null,
+      restarts: this.#restarts,
+      error: this.#error,
+    };
+  }
+
+  facts(): WorkerFacts {
+    const { worker_id, model, engine, backend, device, state, pid, load_progress, slots_total, slots_busy } =
+      this.snapshot();
+    const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
+    const tokens_per_s = this.#serving()?.tokens_per_s ?? null;
+    return {
+      worker_id,
+      model,
+      engine,
+      backend,
+      device,
+      state,
+      pid,
+      uptime_s,
+      load_progress,
+      slots_total,
+      slots_busy,
+      tokens_per_s,
+    };
+  }
+
+  /**
+   * The connections to its socket.
+   * @throws {RbeeError} `model_loading`, `worker_busy` while draining, its own error when it failed, `worker_not_found`.
+   */
+  connections(): Pool {
+    switch (this.#phase.kind) {
+      case "serving":
+        if (this.#pool !== undefined) return this.#pool;
+        throw loading();
+      case "starting":
+      case "loading":
+      case "recovering":
+        throw loading();
+      case "draining":
+        throw new RbeeError("worker_busy", "The worker is being stopped and takes no more requests.", {
+          retryAfterS: 1,
+        });
+      case "failed":
+        if (this.#error !== null) throw RbeeError.fromBody({ error: this.#error }, "worker_crashed");
+        throw new RbeeError("worker_crashed", "The worker has failed.");
+      case "stopped":
+        throw new RbeeError("worker_not_found", "The worker has been stopped.");
+    }
+  }
+
+  /** Resolves when it has left `starting` and `loading`, at the latest after `limitMs`. */
+  settled(limitMs: number): Promise<void> {
+    if (!this.takesMemory || limitMs === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        this.#waiting.delete(check);
+        resolve();
+      };
+      const check = () => {
+        if (!this.takesMemory) done();
+      };
+      const cancel = this.#options.clock.after(limitMs, done);
+      this.#waiting.add(check);
+    });
+  }
+
+  /**
+   * Lets it finish what it answers for up to `drainMs`, then ends it; resolves when the process is gone. A later
+   * call with less time shortens the wait.
+   */
+  stop(drainMs: number): Promise<void> {
+    const { clock } = this.#options;
+    switch (this.#phase.kind) {
+      case "serving":
+        this.#drain(this.#phase.serving, drainMs);
+        break;
+      case "draining":
+        if (clock.now() + drainMs < this.#phase.endsAt) this.#drain(this.#phase.serving, drainMs);
+        break;
+      case "starting":
+      case "loading":
+        this.#cancelTimer();
+        this.#enter({ kind: "draining", serving: null, endsAt: clock.now() });
+        this.#process?.kill();
+        break;
+      case "recovering":
+        this.#cancelTimer();
+        this.#end({ kind: "stopped", at: clock.now() });
+        break;
+      case "stopped":
+      case "failed":
+        this.#process?.kill();
+    }
+    return this.#gone();
+  }
+
+  #serving(): Serving | null {
+    return this.#phase.kind === "serving" || this.#phase.kind === "draining" ? this.#phase.serving : null;
+  }
+
+  #loadProgress(): number | null {
+    if (this.#phase.kind === "loading") return this.#phase.progress;
+    return this.state === "starting" ? 0 : null;
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    for (const check of [...this.#waiting]) check();
+  }
+
+  #gone(): Promise<void> {
+    if (this.#process === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const check = () => {
+        if (this.#process !== undefined) return;
+        this.#waiting.delete(check);
+        resolve();
+      };
+      this.#waiting.add(check);
+    });
+  }
+
+  #start(): void {
+    const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
+    this.#startedAt = clock.now();
+    runFiles.forget(this.#name, this.#socketPath);
+    const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
+      message: (message) => {
+        this.#hear(message);
+      },
+      exit: (reason, startError) => {
+        this.#exited(reason, startError);
+      },
+    });
+    this.#process = child;
+    if (child.pid !== null) runFiles.record(this.#name, child.pid, this.#socketPath);
+    this.#cancelTimer = clock.after(loadTimeoutMs, () => {
+      this.#fail(
+        new RbeeError("worker_load_timeout", `${options.model} did not load within ${loadTimeoutMs / 1_000} s.`, {
+          suggestion: "Raise RBEE_LOAD_TIMEOUT on that machine, or take a smaller model.",
+        }),
+      );
+      child.kill();
+    });
+    this.#enter({ kind: "starting" });
+  }
+
+  #hear(message: WorkerMessage): void {
+    const phase = this.#phase;
+    switch (message.type) {
+      case "loading":
+        if (phase.kind === "starting" || phase.kind === "loading")
+          this.#enter({ kind: "loading", progress: message.progress });
+        break;
+      case "ready":
+        if (phase.kind === "starting" || phase.kind === "loading") this.#ready(message);
+        break;
+      case "activity": {
+        const { type: _, ...activity } = message;
+        if (phase.kind === "serving") this.#enter({ kind: "serving", serving: { ...phase.serving, ...activity } });
+        else if (phase.kind === "draining" && phase.serving !== null)
+          this.#enter({ ...phase, serving: { ...phase.serving, ...activity } });
+        break;
+      }
+      case "failed":
+        if (phase.kind === "starting" || phase.kind === "loading")
+          this.#fail(RbeeError.fromBody({ error: message.error }, "worker_spawn_failed"));
+        else this.#reported = RbeeError.fromBody({ error: message.error }, "worker_crashed");
+        this.#process?.kill();
+        break;
+      case "drained":
+        if (phase.kind === "draining") this.#farewell();
+    }
+  }
+
+  #ready({ slots_total, context_length }: Extract<WorkerMessage, { type: "ready" }>): void {
+    const { clock, log, process: options } = this.#options;
+    this.#cancelTimer();
+    this.#error = null;
+    this.#pool = new Pool("http://worker", {
+      socketPath: this.#socketPath,
+      connections: null,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const ready_at = clock.now();
+    const serving = { slots_total, context_length, slots_busy: 0, queued: 0, tokens_per_s: 0, ready_at };
+    this.#enter({ kind: "serving", serving });
+    const loadMs = ready_at - this.#startedAt;
+    log.info(
+      { worker_id: this.id, model: options.model, load_ms: loadMs },
+      `${options.model} is loaded (${loadMs} ms).`,
+    );
+  }
+
+  #drain(serving: Serving | null, drainMs: number): void {
+    const { clock, log } = this.#options;
+    this.#cancelTimer();
+    this.#enter({ kind: "draining", serving, endsAt: clock.now() + drainMs });
+    if (drainMs === 0) {
+      this.#process?.kill();
+      return;
+    }
+    this.#process?.tell({ type: "drain" });
+    this.#cancelTimer = clock.after(drainMs, () => {
+      log.warn({ worker_id: this.id, drain_ms: drainMs }, `${this.id} still answered after ${drainMs} ms; ended it.`);
+      this.#process?.kill();
+    });
+  }
+
+  /** It has nothing left to do: without its channel it ends by itself, and soon. */
+  #farewell(): void {
+    this.#cancelTimer();
+    this.#process?.disconnect();
+    this.#cancelTimer = this.#options.clock.after(farewellMs, () => {
+      this.#process?.kill();
+    });
+  }
+
+  /** Its process is to be ended by the caller, or has ended. */
+  #fail(error: RbeeError): void {
+    const { clock, log, process: options } = this.#options;
+    this.#cancelTimer();
+    this.#error = error.toBody().error;
+    log.error(
+      { worker_id: this.id, model: options.model, code: error.code },
+      `${options.model} failed: ${error.message}`,
+    );
+    if (this.#process === undefined) this.#end({ kind: "failed", at: clock.now() });
+    else this.#enter({ kind: "failed", at: clock.now() });
+  }
+
+  #exited(reason: string, startError?: Error): void {
+    const phase = this.#phase;
+    this.#process = undefined;
+    void this.#pool?.destroy();
+    this.#pool = undefined;
+    this.#cancelTimer();
+    this.#options.runFiles.forget(this.#name, this.#socketPath);
+    switch (phase.kind) {
+      case "starting":
+      case "loading":
+        if (this.#restarts > 0 && startError === undefined) this.#crashed(reason, null);
+        else this.#fail(this.#spawnError(reason, startError));
+        break;
+      case "serving":
+        this.#crashed(reason, this.#options.clock.now() - phase.serving.ready_at);
+        break;
+      case "draining":
+        this.#end({ kind: "stopped", at: this.#options.clock.now() });
+        break;
+      case "recovering":
+        break;
+      case "failed":
+      case "stopped":
+        this.#end(phase);
+    }
+  }
+
+  #spawnError(reason: string, startError: Error | undefined): RbeeError {
+    const lines = this.#logFile.lastLines(5);
+    const said = lines.length === 0 ? "" : ` Its last words: ${lines.join(" | ").slice(0, 600)}`;
+    return new RbeeError("worker_spawn_failed", `The worker process ended before it was ready (${reason}).${said}`, {
+      details: { reason, last_lines: lines },
+      suggestion: "Look into the worker's log on that machine.",
+      cause: startError,
+    });
+  }
+
+  #crashed(reason: string, readyForMs: number | null): void {
+    const { clock, log, process: options } = this.#options;
+    this.#crashes = crashesInARow(this.#crashes, readyForMs);
+    const error =
+      this.#reported ??
+      new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+    this.#reported = undefined;
+    const waitMs = restartDelayMs(this.#crashes);
+    if (waitMs === null) {
+      this.#fail(error);
+      return;
+    }
+    this.#error = error.toBody().error;
+    log.error(
+      { worker_id: this.id, model: options.model, reason, restart_in_ms: waitMs },
+      `${options.model} crashed (${reason}); starting it again in ${waitMs / 1_000} s.`,
+    );
+    this.#enter({ kind: "recovering" });
+    this.#cancelTimer = clock.after(waitMs, () => {
+      this.#restarts += 1;
+      this.#start();
+    });
+  }
+
+  #end(phase: Phase): void {
+    this.#logFile.close();
+    this.#enter(phase);
+  }
+}
+
+function loading(): RbeeError {
+  return new RbeeError("model_loading", "The model is still loading.", { retryAfterS: 1 });
+}

@@ -1,0 +1,123 @@
+import {
+  apiVersion,
+  hiveEndpoints,
+  parseInput,
+  parseJsonBody,
+  RbeeError,
+  toRbeeError,
+  type Capabilities,
+  type HiveModel,
+  type Endpoint,
+} from "@rbee/contract";
+import { Hono, type Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Logger } from "../log.ts";
+import type { Supervisor } from "../worker-process/supervisor.ts";
+import { version } from "../version.ts";
+import type { TokenGate } from "./authentication.ts";
+
+export interface AppOptions {
+  readonly hiveId: string;
+  readonly gate: TokenGate;
+  readonly supervisor: Supervisor;
+  readonly log: Logger;
+  /** What the machine is and can run, after a fresh look. */
+  readonly capabilities: () => Promise<Capabilities>;
+  readonly models: () => Promise<HiveModel[]>;
+  /** The queen has named the address that it wants heartbeats at. */
+  readonly reportTo: (queenUrl: string) => void;
+}
+
+type Handler = (context: Context) => Response | Promise<Response>;
+type EndpointName = keyof typeof hiveEndpoints;
+/** Relayed on node's own objects before a request comes here. */
+type RelayedName = "chat";
+
+const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
+const largestBody = 64 * 1024;
+
+/** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
+function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
+  const { hiveId, supervisor, capabilities, models, reportTo } = options;
+  const idOf = (context: Context) => context.req.param("id") ?? "";
+  return {
+    health: () => Response.json({ status: "alive", version, api_version: apiVersion, hive_id: hiveId }),
+    capabilities: async (context) => {
+      const { queen_url } = parseInput(hiveEndpoints.capabilities.query, context.req.query());
+      if (queen_url !== undefined) reportTo(queen_url.replace(/\/+$/u, ""));
+      return Response.json(await capabilities());
+    },
+    listModels: async () => Response.json({ data: await models() }),
+    listWorkers: () => Response.json({ data: supervisor.list() }),
+    spawnWorker: async (context) => {
+      const request = await parseJsonBody(hiveEndpoints.spawnWorker.body, context.req.raw);
+      return Response.json(await supervisor.spawn(request), { status: hiveEndpoints.spawnWorker.status });
+    },
+    getWorker: async (context) => {
+      const { wait_ms } = parseInput(hiveEndpoints.getWorker.query, context.req.query());
+      const worker = supervisor.get(idOf(context));
+      await worker.settled(wait_ms);
+      return Response.json(worker.snapshot());
+    },
+    stopWorker: async (context) => {
+      const { drain_ms } = parseInput(hiveEndpoints.stopWorker.query, context.req.query());
+      await supervisor.get(idOf(context)).stop(drain_ms);
+      return new Response(null, { status: hiveEndpoints.stopWorker.status });
+    },
+    workerLogs: (context) => {
+      const { lines } = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
+      const text = supervisor.logs(idOf(context), lines);
+      return new Response(text, { headers: { "content-type": "text/plain; charset=utf-8" } });
+    },
+  };
+}
+
+/** The methods that some endpoint takes at this path. */
+function methodsAt(path: string): string[] {
+  const matches = ({ path: template }: Endpoint) =>
+    new RegExp(`^${template.replace(/\{\w+\}/gu, "[^/]+")}$`, "u").test(path);
+  return [
+    ...new Set(
+      Object.values(hiveEndpoints)
+        .filter(matches)
+        .map(({ method }) => method),
+    ),
+  ];
+}
+
+/** The hive's HTTP API but for the relay; its routes are the contract's table. */
+export function createApp(options: AppOptions): Hono {
+  const { gate, log } = options;
+  const app = new Hono();
+  for (const [name, handler] of Object.entries(handlers(options))) {
+    const endpoint: Endpoint = hiveEndpoints[name as Exclude<EndpointName, RelayedName>];
+    app.on(
+      endpoint.method,
+      honoPath(endpoint.path),
+      bodyLimit({
+        maxSize: largestBody,
+        onError: () => {
+          throw new RbeeError("payload_too_large", `The request body is larger than ${largestBody} bytes.`);
+        },
+      }),
+      (context) => {
+        if (endpoint.owner !== "public") gate.check(context.req.header("authorization"));
+        return handler(context);
+      },
+    );
+  }
+  app.notFound((context) => {
+    const allowed = methodsAt(context.req.path);
+    if (allowed.length === 0) return new RbeeError("not_found", "Nothing lives at this address.").toResponse();
+    const response = new RbeeError("method_not_allowed", `This address takes ${allowed.join(", ")}.`).toResponse();
+    response.headers.set("allow", allowed.join(", "));
+    return response;
+  });
+  app.onError((thrown, context) => {
+    const error = toRbeeError(thrown);
+    if (error.code === "internal_error")
+      log.error({ err: thrown, method: context.req.method, path: context.req.path }, "A request failed.");
+    return error.toResponse();
+  });
+  return app;
+}

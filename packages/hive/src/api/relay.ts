@@ -1,0 +1,151 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { RbeeError, streamErrorEvent, toRbeeError } from "@rbee/contract";
+import type { Dispatcher } from "undici";
+import type { Logger } from "../log.ts";
+import type { TokenGate } from "./authentication.ts";
+
+/** Where the relay begins: everything under a worker's own `/v1`. */
+const relayed = /^\/v1\/workers\/([^/?]+)(\/v1\/[^#]*)$/u;
+
+/** Headers that belong to one connection (RFC 9110, 7.6.1), and the token, which is the hive's and not the worker's. */
+const ownToConnection = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+  "host",
+  "authorization",
+]);
+
+export interface RelayOptions {
+  readonly gate: TokenGate;
+  /** The connections to a worker; throws why there are none. */
+  readonly connections: (workerId: string) => Dispatcher;
+  readonly log: Logger;
+}
+
+/**
+ * Passes requests for a worker on to its socket and its answers back, byte by byte. It works on node's own objects,
+ * since the way through web streams would cost every token.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  /** Answers the request and gives true when it is one for a worker. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const match = relayed.exec(request.url ?? "");
+    if (match === null) return false;
+    const [, id = "", path = ""] = match;
+    try {
+      this.#options.gate.check(request.headers.authorization);
+      this.#forward(this.#options.connections(decoded(id)), path, request, response);
+    } catch (error) {
+      refuse(response, toRbeeError(error));
+    }
+    return true;
+  }
+
+  #forward(worker: Dispatcher, path: string, request: IncomingMessage, response: ServerResponse): void {
+    const method = request.method ?? "GET";
+    const hasBody =
+      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+    worker.dispatch(
+      {
+        path,
+        method,
+        headers: passedOn(request.headers),
+        body: hasBody ? request : null,
+      },
+      new Transfer(response, this.#options.log),
+    );
+  }
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    throw new RbeeError("worker_not_found", "This is not the id of a worker.");
+  }
+}
+
+function passedOn(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  // A header that the sender names in `connection` is for that connection alone, too.
+  const named = headers.connection?.toLowerCase();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || ownToConnection.has(name) || named?.includes(name) === true) continue;
+    kept[name] = value;
+  }
+  return kept;
+}
+
+function refuse(response: ServerResponse, error: RbeeError): void {
+  response.writeHead(error.status, error.headers());
+  response.end(JSON.stringify(error.toBody()));
+}
+
+/** One answer on its way from a worker to the client. */
+class Transfer implements Dispatcher.DispatchHandler {
+  readonly #response: ServerResponse;
+  readonly #log: Logger;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isStream = false;
+  #clientLeft = false;
+
+  constructor(response: ServerResponse, log: Logger) {
+    this.#response = response;
+    this.#log = log;
+    response.on("close", () => {
+      if (response.writableFinished) return;
+      this.#clientLeft = true;
+      this.#controller?.abort(new Error("the client left"));
+    });
+    response.on("drain", () => this.#controller?.resume());
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#clientLeft) controller.abort(new Error("the client left"));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.#isStream = headers["content-type"]?.startsWith("text/event-stream") === true;
+    this.#response.writeHead(status, passedOn(headers));
+    // An accepted stream shows itself at once, long before its first token.
+    if (this.#isStream) this.#response.flushHeaders();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#response.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#response.end();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
+    const response = this.#response;
+    if (this.#clientLeft || response.destroyed) return;
+    const error = new RbeeError("worker_crashed", "The worker process died while it was answering.", {
+      suggestion: "Ask again; the worker is being restarted.",
+      cause,
+    });
+    this.#log.warn({ cause: cause.message }, "A worker's answer was cut off.");
+    if (!response.headersSent) refuse(response, error);
+    // The blank line ends whatever event was cut in the middle.
+    else if (this.#isStream) response.end(`\n\n${streamErrorEvent(error)}`);
+    else response.destroy();
+  }
+}

@@ -1,0 +1,61 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import type { Relay } from "./relay.ts";
+
+/** The hive cannot listen; the message is one line that says why and what to do. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** The HTTP server: requests for a worker go to the relay, all others to the app. */
+export class HiveServer {
+  readonly #server: Server;
+
+  constructor(app: Hono, relay: Relay) {
+    const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    this.#server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
+      if (!relay.handle(request, response)) void answer(request, response);
+    });
+  }
+
+  /**
+   * Starts to listen and gives the port.
+   * @throws {ListenError} when the port is taken or may not be used.
+   */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (error: NodeJS.ErrnoException) => {
+        reject(new ListenError(reasonOf(error, host, port)));
+      });
+      this.#server.listen({ host, port }, () => {
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Takes no more connections and closes those that are open. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+      this.#server.closeAllConnections();
+    });
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException, host: string, port: number): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return `Port ${port} is taken by another program; choose one with --port or RBEE_HIVE_PORT.`;
+    case "EACCES":
+      return `This user may not listen on port ${port}; choose one above 1023 with --port.`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `This machine has no address ${host}; set --host to one of its own.`;
+    default:
+      return `The hive cannot listen on ${host} port ${port} (${error.code ?? "unknown error"}).`;
+  }
+}

@@ -1,0 +1,219 @@
+import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
+import type { Capabilities, Heartbeat } from "@rbee/contract";
+import { createApp } from "./api/app.ts";
+import { TokenGate } from "./api/authentication.ts";
+import { Relay } from "./api/relay.ts";
+import { HiveServer } from "./api/server.ts";
+import { systemClock } from "./clock.ts";
+import type { HiveConfig } from "./config.ts";
+import { join as joinHousehold } from "./enrolment/join.ts";
+import { gpuSources, Hardware } from "./hardware/index.ts";
+import { readDiskFreeMb } from "./hardware/memory.ts";
+import { HeartbeatLoop } from "./heartbeat/loop.ts";
+import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
+import { lockHome, makeHome } from "./home.ts";
+import { Identity } from "./identity.ts";
+import { openLog, type Logger } from "./log.ts";
+import { describeModel, ModelCatalogue } from "./models/catalogue.ts";
+import { Sampler } from "./telemetry/sampler.ts";
+import { version } from "./version.ts";
+import { RunFiles } from "./worker-process/run-files.ts";
+import { Supervisor } from "./worker-process/supervisor.ts";
+
+/** Heartbeats look into the model folders this often, so that the queen learns of a file that somebody put there. */
+const rescanAfterMs = 10_000;
+
+/** The composition root: everything a hive is made of, started and stopped in order. */
+export class Hive {
+  readonly port: number;
+  readonly identity: Identity;
+  readonly #config: HiveConfig;
+  readonly #log: Logger;
+  readonly #parts: Parts;
+  readonly #leaving = new AbortController();
+  #stopping: Promise<void> | undefined;
+
+  private constructor(config: HiveConfig, port: number, parts: Parts) {
+    this.#config = config;
+    this.port = port;
+    this.identity = parts.identity;
+    this.#log = parts.log;
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes the hive's folder, finds out what the machine has, and listens.
+   * @throws {HomeError} when the folder cannot be used or another hive uses it.
+   * @throws {ListenError} when the port cannot be had.
+   */
+  static async start(config: HiveConfig): Promise<Hive> {
+    const { home, host, port } = config.settings;
+    makeHome(home);
+    const unlock = lockHome(home);
+    let parts: Parts | undefined;
+    try {
+      parts = await assemble(config, unlock);
+      parts.supervisor.start();
+      const actualPort = await parts.server.listen(host, port);
+      parts.listensOn = actualPort;
+      parts.log.info({ port: actualPort, version }, `The hive ${config.name} listens on ${host} port ${actualPort}.`);
+      return new Hive(config, actualPort, parts);
+    } catch (error) {
+      parts?.hardware.stop();
+      unlock();
+      throw error;
+    }
+  }
+
+  /**
+   * Joins the household when there is a join token to use, then reports to the queen until the hive stops.
+   * @throws {RbeeError} with the queen's own reason when it refuses the join token.
+   */
+  async report(): Promise<void> {
+    const { queenUrl, joinToken } = this.#config.settings;
+    if (queenUrl !== undefined && joinToken !== undefined && !this.identity.hasJoined(queenUrl, joinToken)) {
+      const joined = await joinHousehold({
+        identity: this.identity,
+        queenUrl,
+        joinToken,
+        name: this.#config.name,
+        port: this.port,
+        clock: systemClock,
+        log: this.#log,
+        signal: this.#leaving.signal,
+      });
+      if (!joined) return;
+    } else if (queenUrl !== undefined) this.identity.reportTo(queenUrl);
+    this.#parts.heartbeats.start();
+  }
+
+  /**
+   * Stops in order. Workers get up to `drainMs` to finish what they answer; meanwhile new requests are refused and
+   * heartbeats tell that they are draining. A second call with less time shortens the wait.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.#leaving.abort();
+    const drained = this.#parts.supervisor.stopAll(drainMs);
+    this.#stopping ??= this.#stopRest(drained);
+    await Promise.all([drained, this.#stopping]);
+  }
+
+  async #stopRest(drained: Promise<void>): Promise<void> {
+    const { heartbeats, sender, server, hardware, unlock } = this.#parts;
+    this.#log.info("The hive stops.");
+    await drained;
+    await heartbeats.stop();
+    await sender.close();
+    await server.close();
+    hardware.stop();
+    unlock();
+  }
+}
+
+interface Parts {
+  readonly identity: Identity;
+  readonly log: Logger;
+  readonly hardware: Hardware;
+  readonly supervisor: Supervisor;
+  readonly server: HiveServer;
+  readonly heartbeats: HeartbeatLoop;
+  readonly sender: HeartbeatSender;
+  readonly unlock: () => void;
+  listensOn: number;
+}
+
+async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> {
+  const { settings } = config;
+  const { home } = settings;
+  const identity = Identity.open(home);
+  const log = openLog({ home, level: settings.logLevel, onTerminal: config.parent === "none" });
+  const hardware = new Hardware(gpuSources(), pathToFileURL(config.workerCommand.at(-1) ?? home).href);
+  const catalogue = new ModelCatalogue(config.modelDirs, log);
+  const sampler = new Sampler(systemClock, () => hardware.gpus());
+  const supervisor = new Supervisor({
+    home,
+    command: config.workerCommand,
+    hardware,
+    catalogue,
+    runFiles: new RunFiles(home),
+    clock: systemClock,
+    log,
+    slots: settings.workerSlots,
+    threads: settings.workerThreads,
+    loadTimeoutMs: settings.loadTimeoutS * 1_000,
+    sharedMachine: config.parent === "ipc",
+  });
+  await Promise.all([hardware.start(), catalogue.scan()]);
+  let scannedAt = systemClock.now();
+
+  const describe = async (): Promise<Capabilities> => {
+    const { cpu, ramTotalMb, backends, devices } = await hardware.inventory();
+    const stable = {
+      hive_id: identity.hiveId,
+      name: config.name,
+      version,
+      os: process.platform,
+      arch: process.arch,
+      cpu,
+      ram_total_mb: ramTotalMb,
+      backends: [...backends],
+      devices: [...devices],
+      engines: ["node-llama-cpp" as const],
+      models: catalogue.models.map(describeModel),
+    };
+    const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
+    return { ...stable, disk_free_mb: await readDiskFreeMb(home), capabilities_rev };
+  };
+  const rescan = async () => {
+    await catalogue.scan();
+    scannedAt = systemClock.now();
+  };
+  const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
+    if (systemClock.now() - scannedAt > rescanAfterMs) await rescan();
+    const [{ capabilities_rev }, node, workers] = await Promise.all([
+      describe(),
+      sampler.node(),
+      sampler.workers(supervisor.facts()),
+    ]);
+    const { hiveId: hive_id } = identity;
+    return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers };
+  };
+  const sender = httpSender(identity.hiveToken);
+  const heartbeats = new HeartbeatLoop({
+    clock: systemClock,
+    log,
+    sender,
+    queenUrl: () => identity.queenUrl,
+    compose,
+  });
+  const gate = new TokenGate(identity.hiveToken);
+  const app = createApp({
+    hiveId: identity.hiveId,
+    gate,
+    supervisor,
+    log,
+    capabilities: async () => {
+      await rescan();
+      return describe();
+    },
+    models: async () => (await catalogue.scan()).map(describeModel),
+    reportTo: (queenUrl) => {
+      identity.reportTo(queenUrl);
+      heartbeats.queenCalled();
+    },
+  });
+  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const parts: Parts = {
+    identity,
+    log,
+    hardware,
+    supervisor,
+    server: new HiveServer(app, relay),
+    heartbeats,
+    sender,
+    unlock,
+    listensOn: 0,
+  };
+  return parts;
+}

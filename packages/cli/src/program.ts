@@ -1,0 +1,53 @@
+import { Command } from "commander";
+import { login } from "./account/login.ts";
+import { logout } from "./account/logout.ts";
+import { hiveDiscover } from "./hive/discover.ts";
+import { hiveList } from "./hive/list.ts";
+import { hiveRemove } from "./hive/remove.ts";
+import { tokenCreate } from "./hive/token/create.ts";
+import { tokenList } from "./hive/token/list.ts";
+import { tokenRevoke } from "./hive/token/revoke.ts";
+import { infer } from "./inference/infer.ts";
+import { keyCreate } from "./key/create.ts";
+import { keyList } from "./key/list.ts";
+import { keyRevoke } from "./key/revoke.ts";
+import { modelList } from "./model/list.ts";
+import { programVersion } from "./program-root.ts";
+import { config } from "./queen/config.ts";
+import { doctor } from "./queen/doctor.ts";
+import { status } from "./queen/status.ts";
+import { up } from "./queen/up.ts";
+import { usage } from "./usage/list.ts";
+import { userInvite } from "./user/invite.ts";
+import { userList } from "./user/list.ts";
+import { userRemove } from "./user/remove.ts";
+import { userRole } from "./user/role.ts";
+import { workerList } from "./worker/list.ts";
+import { workerStop } from "./worker/stop.ts";
+
+type Verb = (parent: Command) => void;
+
+function noun(parent: Command, name: string, summary: string, verbs: readonly Verb[]): Command {
+  const command = parent.command(name).description(summary);
+  for (const add of verbs) add(command);
+  return command;
+}
+
+/** The whole command line. Wrong usage throws commander's error instead of ending the process. */
+export function createProgram(): Command {
+  const program = new Command("rbee")
+    .description("One private AI service out of the computers of one household.")
+    .version(programVersion(), "--version", "print the version")
+    .helpCommand(false)
+    .showHelpAfterError("Add --help to see what it takes.")
+    .addHelpText("after", '\nExample:\n  $ rbee infer --model bee-tiny --prompt "hello"\n')
+    .exitOverride();
+  for (const add of [up, status, infer, config, doctor, usage, login, logout]) add(program);
+  noun(program, "key", "your API keys", [keyCreate, keyList, keyRevoke]);
+  noun(program, "user", "the people of the household", [userList, userInvite, userRole, userRemove]);
+  const hive = noun(program, "hive", "the machines of the household", [hiveList, hiveRemove, hiveDiscover]);
+  noun(hive, "token", "tokens with which machines join", [tokenCreate, tokenList, tokenRevoke]);
+  noun(program, "worker", "the processes that hold models", [workerList, workerStop]);
+  noun(program, "model", "the models of the household", [modelList]);
+  return program;
+}

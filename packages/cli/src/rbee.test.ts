@@ -1,0 +1,230 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FleetModel, FleetSnapshot } from "@rbee/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildStale } from "../../../scripts/prepare.js";
+import { json, startSmallQueen, type SmallQueen } from "../test/queen.ts";
+
+const executable = fileURLToPath(new URL("../bin/rbee.js", import.meta.url));
+const home = mkdtempSync(join(tmpdir(), "rbee-cli-"));
+const nowhere = join(home, "nowhere");
+let queen: SmallQueen;
+
+beforeAll(async () => {
+  await buildStale({ only: ["cli"] });
+  queen = await startSmallQueen();
+  writeFileSync(
+    join(home, "queen.json"),
+    JSON.stringify({ pid: process.pid, port: queen.port, host: "0.0.0.0", started_at: 1 }),
+  );
+  writeFileSync(join(home, "local-token"), "local-secret\n", { mode: 0o600 });
+});
+afterAll(async () => {
+  await queen.close();
+  rmSync(home, { recursive: true });
+});
+
+/** The real command line as a process of its own. */
+function start(args: readonly string[], options: { home?: string; stdin?: string; config?: string } = {}) {
+  const child = spawn(process.execPath, [executable, ...args], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+      RBEE_HOME: options.home ?? home,
+      RBEE_CONFIG_DIR: options.config ?? nowhere,
+    },
+  });
+  let out = "";
+  let error = "";
+  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (error += chunk.toString()));
+  child.stdin.end(options.stdin ?? "");
+  const ended = once(child, "close").then(([exitCode]) => ({ exitCode: exitCode as number | null, out, error }));
+  return { child, ended };
+}
+const rbee = (args: readonly string[], options?: Parameters<typeof start>[1]) => start(args, options).ended;
+
+const model: FleetModel = {
+  id: "bee-tiny",
+  name: "bee-tiny",
+  state: "loaded",
+  load_progress: null,
+  hives: [],
+  size_bytes: 3_400_000,
+  parameters: 3e6,
+  quantization: "Q8_0",
+  context_length: 512,
+  has_chat_template: true,
+};
+const fleet: FleetSnapshot = {
+  ts: 1,
+  queen: { version: "9.9.9", started_at: 0, household: "Home" },
+  hives: [],
+  models: [model],
+  totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0 },
+};
+const chunk = (content: string) =>
+  `data: ${JSON.stringify({
+    id: "c1",
+    object: "chat.completion.chunk",
+    created: 1,
+    model: "bee-tiny",
+    system_fingerprint: "f",
+    choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }],
+  })}\n\n`;
+
+describe("rbee", () => {
+  it("without a queen says how to get one, exit code 1", async () => {
+    const { exitCode, out, error } = await rbee(["status"], { home: nowhere });
+    expect([exitCode, out]).toEqual([1, ""]);
+    expect(error).toContain("No queen runs on this machine");
+    expect(error).toContain("npm start");
+  });
+
+  it("wrong usage is exit code 2, on stderr", async () => {
+    const answers = await Promise.all([rbee(["key", "create"]), rbee(["nonsense"]), rbee(["infer", "--seed", "x"])]);
+    expect(answers.map(({ exitCode, out }) => [exitCode, out])).toEqual([
+      [2, ""],
+      [2, ""],
+      [2, ""],
+    ]);
+    expect(answers[0]?.error).toContain("--name");
+  });
+
+  it("finds the queen of this machine and her administrator's token by itself", async () => {
+    let authorization: string | undefined;
+    queen.handlers.set("GET /health", json(200, { status: "alive", version: "9.9.9", ready: true }));
+    queen.handlers.set("GET /v1/fleet", (request, response, body) => {
+      authorization = request.headers.authorization;
+      json(200, fleet)(request, response, body);
+    });
+    const { exitCode, out } = await rbee(["status", "--json"]);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ queen: { url: queen.url, ready: true }, models: [{ id: "bee-tiny" }] });
+    expect(authorization).toBe("Bearer local-secret");
+  });
+
+  it("shows the error that the queen answers with, and its suggestion", async () => {
+    queen.handlers.set(
+      "GET /v1/users",
+      json(403, {
+        error: {
+          message: "Only administrators may do this.",
+          type: "permission_error",
+          param: null,
+          code: "forbidden",
+          suggestion: "Ask one.",
+        },
+      }),
+    );
+    const { exitCode, error } = await rbee(["user", "list"]);
+    expect(exitCode).toBe(1);
+    expect(error).toBe("error    Only administrators may do this.\n         Ask one.\n");
+  });
+
+  it("a new key alone is on stdout", async () => {
+    const created = {
+      ...{ id: "k1", name: "laptop", prefix: "rbee_ab", owner: "Ada", created_at: 1, expires_at: null },
+      ...{ last_used_at: null, key: "rbee_abcdef" },
+    };
+    queen.handlers.set("POST /v1/keys", json(201, created));
+    const { exitCode, out } = await rbee(["key", "create", "--name", "laptop"]);
+    expect([exitCode, out]).toEqual([0, "rbee_abcdef\n"]);
+  });
+});
+
+describe("rbee config", () => {
+  it("prints every setting and masks secrets, also when no queen runs", async () => {
+    const { exitCode, out } = await rbee(["config", "--json"], { home: nowhere });
+    const { settings } = JSON.parse(out) as { settings: { name: string; value: string | null; source: string }[] };
+    expect(exitCode).toBe(0);
+    expect(settings.find(({ name }) => name === "RBEE_HOME")).toMatchObject({ value: nowhere, source: "environment" });
+    expect(settings.find(({ name }) => name === "RBEE_WORKER_SLOTS")).toMatchObject({ value: "4", source: "default" });
+  });
+});
+
+describe("rbee infer", () => {
+  it("streams tokens to stdout and narrates on stderr", async () => {
+    let asked: unknown;
+    queen.handlers.set("GET /v1/fleet", json(200, { ...fleet, models: [{ ...model, state: "unloaded" }] }));
+    queen.handlers.set("POST /v1/chat/completions", (_request, response, body) => {
+      asked = JSON.parse(body);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`: queued\n\n${chunk("Hello ")}${chunk("there")}data: [DONE]\n\n`);
+    });
+    const { exitCode, out, error } = await rbee(["infer", "--temperature", "0", "--system", "Be kind."], {
+      stdin: "hi\n",
+    });
+    expect([exitCode, out]).toEqual([0, "Hello there\n"]);
+    expect(error).toContain("loads bee-tiny");
+    expect(error).toContain("waits for a free slot");
+    expect(asked).toEqual({
+      model: "bee-tiny",
+      messages: [
+        { role: "system", content: "Be kind." },
+        { role: "user", content: "hi" },
+      ],
+      temperature: 0,
+      stream: true,
+    });
+  });
+
+  it("Ctrl-C cancels the request and is exit code 130", async () => {
+    const cancelled = Promise.withResolvers<boolean>();
+    const streaming = Promise.withResolvers<undefined>();
+    queen.handlers.set("GET /v1/fleet", json(200, fleet));
+    queen.handlers.set("POST /v1/chat/completions", (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(chunk("Once upon a time"));
+      response.on("close", () => {
+        cancelled.resolve(true);
+      });
+      streaming.resolve(undefined);
+    });
+    const { child, ended } = start(["infer", "--model", "bee-tiny", "--prompt", "a story"]);
+    await streaming.promise;
+    await once(child.stdout, "data");
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    const { exitCode, out } = await ended;
+    expect(exitCode).toBe(130);
+    expect(out).toContain("Once upon a time");
+    expect(await cancelled.promise).toBe(true);
+  });
+
+  it("a stream that breaks off is a failure after what had come", async () => {
+    queen.handlers.set("POST /v1/chat/completions", (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).end(chunk("half"));
+    });
+    const { exitCode, out, error } = await rbee(["infer", "--model", "bee-tiny", "--prompt", "x"]);
+    expect([exitCode, out]).toEqual([1, "half"]);
+    expect(error).toContain("broke off");
+  });
+});
+
+describe("rbee login", () => {
+  it("keeps a key that the queen accepts in a file only its owner reads, and logout forgets it", async () => {
+    const config = join(home, "config");
+    const user = { id: "u1", name: "Ada", role: "admin", created_at: 1, last_seen_at: null };
+    queen.handlers.set("GET /v1/me", (request, response, body) => {
+      const refused = { error: { message: "Unknown key.", type: "x", param: null, code: "invalid_api_key" } };
+      const accepted = request.headers.authorization === "Bearer rbee_good";
+      json(accepted ? 200 : 401, accepted ? user : refused)(request, response, body);
+    });
+    const refused = await rbee(["login", queen.url], { config, stdin: "rbee_bad\n", home: nowhere });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.error).toContain("Unknown key.");
+
+    const accepted = await rbee(["login", queen.url], { config, stdin: "rbee_good\n", home: nowhere });
+    expect(accepted.exitCode).toBe(0);
+    expect(statSync(join(config, "login.json")).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(join(config, "login.json"), "utf8"))).toMatchObject({ api_key: "rbee_good" });
+
+    await rbee(["logout"], { config });
+    expect(() => statSync(join(config, "login.json"))).toThrow("ENOENT");
+  });
+});

@@ -1,0 +1,32 @@
+const steps = [
+  { unit: "d", ms: 86_400_000 },
+  { unit: "h", ms: 3_600_000 },
+  { unit: "min", ms: 60_000 },
+  { unit: "s", ms: 1_000 },
+] as const;
+
+/** A span of time in the largest sensible unit: `3 min`. */
+export function formatDuration(ms: number): string {
+  const step = steps.find((candidate) => ms >= candidate.ms);
+  return step === undefined ? `${Math.round(ms)} ms` : `${Math.floor(ms / step.ms)} ${step.unit}`;
+}
+
+/** A moment relative to now: `3 min ago`, `in 2 d`; a dash when there is none. */
+export function formatMoment(at: number | null, now: number): string {
+  if (at === null) return "–";
+  if (Math.abs(at - now) < 1_000) return "now";
+  return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now)}`;
+}
+
+/** Bytes as `3.4 MB` or `12.0 GB`. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** A value that may be unknown. */
+export const orDash = (value: string | number | null | undefined): string =>
+  value === null || value === undefined ? "–" : String(value);
+
+/** A share in percent that may be unknown. */
+export const formatPercent = (value: number | null | undefined): string =>
+  value === null || value === undefined ? "–" : `${Math.round(value)} %`;

@@ -6,7 +6,10 @@ import { exclusively } from "./lock.js";
 import { root } from "./root.js";
 
 /** Packages that every program contains. */
-const shared = ["packages/contract", "packages/settings", "packages/jobs"];
+const shared = ["contract", "settings", "jobs"].flatMap((name) => [
+  `packages/${name}/src`,
+  `packages/${name}/package.json`,
+]);
 const tools = ["package.json", "package-lock.json", "tsconfig.base.json", "scripts/prepare/build.js"];
 /** What stays in node_modules: native code that cannot be bundled. */
 const external = ["node-llama-cpp", "better-sqlite3", "@node-rs/argon2"];
@@ -68,7 +71,7 @@ async function bundle(name) {
  */
 const program = (name) => ({
   name,
-  inputs: [`packages/${name}`, ...shared, ...tools],
+  inputs: [`packages/${name}/src`, `packages/${name}/package.json`, ...shared, ...tools],
   output: `packages/${name}/dist/main.js`,
   build: () => bundle(name),
 });

@@ -1,0 +1,11 @@
+import { account } from "./account.ts";
+import { apps } from "./apps.ts";
+import { chat } from "./chat.ts";
+import { docs } from "./docs.ts";
+import { entry } from "./entry.ts";
+import { frame } from "./frame.ts";
+import { home } from "./home.ts";
+import { machines } from "./machines.ts";
+import { people } from "./people.ts";
+
+export const en = { frame, entry, home, machines, chat, apps, people, account, docs };

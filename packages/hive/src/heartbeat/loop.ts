@@ -26,8 +26,9 @@ export class HeartbeatLoop {
   /** When the next heartbeat is due, by the clock; null is silence. */
   #dueAt: number | null = null;
   #wake = new AbortController();
-  /** Goes up with each call of the queen, so that the fate of a heartbeat to its old address no longer counts. */
-  #calls = 0;
+  #sendingTo: string | undefined;
+  /** Goes up when the queen moves during a heartbeat, whose fate at the old address no longer counts. */
+  #moves = 0;
   #seq = 0;
   /** What was wrong with the last heartbeat. */
   #trouble: { readonly problem: string; readonly message: string } | undefined;
@@ -50,7 +51,10 @@ export class HeartbeatLoop {
   /** The queen has called with its address, which is stored already. */
   queenCalled(): void {
     if (this.#running === undefined) return;
-    this.#calls += 1;
+    if (this.#sendingTo !== undefined && this.#sendingTo !== this.#options.queenUrl()) {
+      this.#moves += 1;
+      this.#inFlight.abort();
+    }
     this.#apply({ kind: "queen_called" });
   }
 
@@ -107,10 +111,12 @@ export class HeartbeatLoop {
   async #send(): Promise<void> {
     const { clock, queenUrl } = this.#options;
     const url = queenUrl();
-    const calls = this.#calls;
+    const moves = this.#moves;
     const sentAt = clock.now();
+    this.#sendingTo = url;
     const result = await this.#attempt(url);
-    if (this.#stopped || calls !== this.#calls) return;
+    this.#sendingTo = undefined;
+    if (this.#stopped || moves !== this.#moves) return;
     this.#note(result, url);
     // A heartbeat a second means from one sending to the next, however long the answer took.
     const tookMs = clock.now() - sentAt;

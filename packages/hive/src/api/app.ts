@@ -2,7 +2,6 @@ import {
   apiVersion,
   hiveEndpoints,
   parseInput,
-  parseJsonBody,
   RbeeError,
   toRbeeError,
   type Capabilities,
@@ -10,11 +9,11 @@ import {
   type Endpoint,
 } from "@rbee/contract";
 import { Hono, type Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "../log.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
 import type { TokenGate } from "./authentication.ts";
+import { readBody } from "./body.ts";
 
 export interface AppOptions {
   readonly hiveId: string;
@@ -34,7 +33,6 @@ type EndpointName = keyof typeof hiveEndpoints;
 type RelayedName = "chat";
 
 const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
-const largestBody = 64 * 1024;
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
@@ -50,7 +48,7 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
     listModels: async () => Response.json({ data: await models() }),
     listWorkers: () => Response.json({ data: supervisor.list() }),
     spawnWorker: async (context) => {
-      const request = await parseJsonBody(hiveEndpoints.spawnWorker.body, context.req.raw);
+      const request = await readBody(hiveEndpoints.spawnWorker.body, context.req.raw);
       return Response.json(await supervisor.spawn(request), { status: hiveEndpoints.spawnWorker.status });
     },
     getWorker: async (context) => {
@@ -91,20 +89,10 @@ export function createApp(options: AppOptions): Hono {
   const app = new Hono();
   for (const [name, handler] of Object.entries(handlers(options))) {
     const endpoint: Endpoint = hiveEndpoints[name as Exclude<EndpointName, RelayedName>];
-    app.on(
-      endpoint.method,
-      honoPath(endpoint.path),
-      bodyLimit({
-        maxSize: largestBody,
-        onError: () => {
-          throw new RbeeError("payload_too_large", `The request body is larger than ${largestBody} bytes.`);
-        },
-      }),
-      (context) => {
-        if (endpoint.owner !== "public") gate.check(context.req.header("authorization"));
-        return handler(context);
-      },
-    );
+    app.on(endpoint.method, honoPath(endpoint.path), (context) => {
+      if (endpoint.owner !== "public") gate.check(context.req.header("authorization"));
+      return handler(context);
+    });
   }
   app.notFound((context) => {
     const allowed = methodsAt(context.req.path);

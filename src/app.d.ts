@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { ErrorCode } from "@rbee/contract";
+import type { ErrorCode, RbeeError } from "@rbee/contract";
 import type { ClientInfo, Person, Queen } from "#lib/server/queen.ts";
 
 declare global {
@@ -8,6 +8,8 @@ declare global {
       queen: Queen;
       /** Who is signed in; pages behind a guard never see null. */
       person: Person | null;
+      /** Why the credentials that came do not count; null when they do, or when none came. */
+      refusal: RbeeError | null;
       client: ClientInfo;
       /** Also sent as the `x-request-id` header. */
       requestId: string;

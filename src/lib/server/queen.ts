@@ -1,22 +1,187 @@
-import type { Setting } from "@rbee/contract";
-import type { Accounts } from "#lib/server/accounts/index.ts";
-import type { Hives } from "#lib/server/hives/index.ts";
-import type { Inference } from "#lib/server/inference/index.ts";
-import type { Usage } from "#lib/server/usage/index.ts";
+import { join } from "node:path";
+import { RbeeError, type Setting } from "@rbee/contract";
+import { describeSettings, loadSettings, queenSettings, SettingsError } from "@rbee/settings";
+import type { Logger } from "pino";
+import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
+import { openDatabase } from "#lib/server/db/index.ts";
+import { createHives, type Hives } from "#lib/server/hives/index.ts";
+import { createHousehold, type Household } from "#lib/server/household/index.ts";
+import { createInference, type Inference } from "#lib/server/inference/index.ts";
+import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
+import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
+import { program } from "#lib/server/program/index.ts";
+import { localToken, openVault } from "#lib/server/secrets/index.ts";
+import {
+  prepareHome,
+  reachableHost,
+  refuseSecondStart,
+  removeRunFile,
+  startReport,
+  writeRunFile,
+  type StartReport,
+} from "#lib/server/startup/index.ts";
+import { createUsage, type Usage } from "#lib/server/usage/index.ts";
+import { openLog } from "./log.ts";
 
 export type { ClientInfo, Person, SignedIn } from "#lib/server/accounts/index.ts";
+export type { StartReport } from "#lib/server/startup/index.ts";
 
 /** Everything a route may ask of the queen. */
 export interface Queen {
   readonly version: string;
   readonly settings: { list(): Setting[] };
-  readonly household: {
-    name(): string;
-    /** Base URL, without `/v1`, that other apps of the household should use. */
-    apiUrl(requestOrigin: string): string;
-  };
+  readonly household: Household;
   readonly accounts: Accounts;
   readonly hives: Hives;
   readonly inference: Inference;
   readonly usage: Usage;
+  readonly metrics: Pick<Metrics, "text" | "contentType">;
+}
+
+/** The running queen, as hooks and the program around the server see her. */
+export interface QueenRuntime {
+  readonly queen: Queen;
+  readonly log: Logger;
+  readonly settings: { readonly host: string; readonly port: number };
+  readonly authenticate: AccountsService["authenticator"];
+  /** The server accepts connections: starts what needs that, and tells what a person needs to know. */
+  listening(address: { host: string; port: number }): Promise<StartReport>;
+  /** Ends streams, hive and database, in this order; calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+const published = Symbol.for("rbee.queen");
+type Published = typeof globalThis & { [published]?: QueenRuntime };
+
+/** The running queen. Throws before `startQueen()`. */
+export function currentQueen(): QueenRuntime {
+  const runtime = (globalThis as Published)[published];
+  if (runtime === undefined) throw new Error("the queen has not been started");
+  return runtime;
+}
+
+/**
+ * Builds every service and publishes the queen on `globalThis`. One that is there already is stopped first: the
+ * development server makes a new one after each change.
+ * @throws {StartError} or `SettingsError`, with one line for the terminal.
+ */
+export async function startQueen(): Promise<QueenRuntime> {
+  await (globalThis as Published)[published]?.stop();
+  const runtime = await buildQueen();
+  (globalThis as Published)[published] = runtime;
+  return runtime;
+}
+
+async function provisionAdmin(accounts: AccountsService, name: string | undefined, password: string | undefined) {
+  if (name === undefined || password === undefined) return;
+  try {
+    await accounts.provision({ name, password });
+  } catch (error) {
+    if (!(error instanceof RbeeError)) throw error;
+    const variable = error.param === "password" ? "RBEE_ADMIN_PASSWORD" : "RBEE_ADMIN_NAME";
+    throw new SettingsError(`${variable} is wrong: ${error.message}`);
+  }
+}
+
+async function buildQueen(): Promise<QueenRuntime> {
+  const loaded = loadSettings(queenSettings);
+  const settings = loaded.values;
+  const { home } = settings;
+  const { database, logFile } = prepareHome(home);
+  await refuseSecondStart(home);
+  const log = openLog(logFile, settings.logLevel);
+  const now = () => Date.now();
+  const startedAt = now();
+
+  const { db, close } = openDatabase(database);
+  const accounts = createAccounts({ db, localToken: localToken(home), now });
+  await provisionAdmin(accounts, settings.adminName, settings.adminPassword);
+  const household = createHousehold({ db, host: settings.host, publicUrl: settings.publicUrl });
+  const usage = createUsage(db, log);
+  const agent = hiveAgent();
+  const hives = createHives({
+    db,
+    vault: openVault(home),
+    fetch: fetchThrough(agent),
+    log,
+    now,
+    discoveryDelayMs: settings.discoveryDelayS * 1000,
+    queen: { version: program.version, started_at: startedAt, household: household.name() },
+    requests: () => inference.requests(),
+    advertisedUrl: (host) => household.urlTowards(host),
+    local: settings.localHive
+      ? {
+          command: [process.execPath, join(program.root, "packages/hive/bin/rbee-hive.js")],
+          home: settings.hiveHome,
+          port: settings.hivePort,
+        }
+      : undefined,
+  });
+  const inference = createInference({
+    hives,
+    agent,
+    log,
+    now,
+    loadWaitMs: settings.loadWaitS * 1000,
+    keyName: (keyId) => accounts.keyName(keyId),
+    record: (entry) => {
+      usage.record(entry);
+      metrics.observe(entry);
+    },
+  });
+  const metrics = createMetrics({
+    version: program.version,
+    hives: () => hives.registry.all(),
+    requests: () => inference.requests(),
+  });
+  accounts.start();
+  usage.start();
+
+  const queen: Queen = {
+    version: program.version,
+    settings: { list: () => describeSettings(queenSettings, loaded) },
+    household,
+    accounts,
+    hives,
+    inference,
+    usage,
+    metrics,
+  };
+
+  const listening = async ({ host, port }: { host: string; port: number }): Promise<StartReport> => {
+    await household.listening(port);
+    writeRunFile(home, { pid: process.pid, port, host, started_at: startedAt });
+    const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
+    hives.start(localUrl);
+    log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
+    return startReport({
+      version: program.version,
+      localUrl,
+      networkUrl: household.networkUrl(),
+      setupCode: accounts.setupCode(),
+      logFile,
+    });
+  };
+
+  const end = async () => {
+    inference.closeStreams();
+    hives.closeStreams();
+    await hives.stop();
+    await agent.destroy();
+    usage.stop();
+    accounts.stop();
+    removeRunFile(home);
+    close();
+    log.info("queen stopped");
+  };
+  let ending: Promise<void> | undefined;
+
+  return {
+    queen,
+    log,
+    settings: { host: settings.host, port: settings.port },
+    authenticate: accounts.authenticator,
+    listening,
+    stop: () => (ending ??= end()),
+  };
 }

@@ -1,1 +1,5 @@
+export { createHives, type HivesService } from "./hives.ts";
+export { fleetModels } from "./fleet.ts";
+export type { HiveState } from "./registry.ts";
+export type { HiveConnection } from "./contact.ts";
 export type * from "./types.ts";

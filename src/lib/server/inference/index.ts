@@ -1,1 +1,2 @@
+export { createInference, type InferenceService } from "./inference.ts";
 export type * from "./types.ts";

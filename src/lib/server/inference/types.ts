@@ -1,4 +1,4 @@
-import type { ChatRequest, modelListSchema } from "@rbee/contract";
+import type { ChatRequest, modelListSchema, modelSchema } from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 
@@ -10,6 +10,8 @@ export interface RequestContext {
 
 export interface Inference {
   models(person: Person): z.infer<typeof modelListSchema>;
+  /** @throws {RbeeError} `model_not_found`. */
+  model(person: Person, id: string): z.infer<typeof modelSchema>;
   /**
    * Answers a chat, loading the model first when it must; the response streams when the request asks for it.
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,

@@ -1,0 +1,71 @@
+import { isErrorCode, RbeeError, toRbeeError } from "@rbee/contract";
+import type { Handle, HandleServerError, ServerInit } from "@sveltejs/kit/hooks";
+import { randomUUID } from "node:crypto";
+import { building } from "$app/env";
+import { sessionCookieName } from "#lib/server/accounts/index.ts";
+import {
+  clientInfo,
+  errorResponse,
+  guardPage,
+  isApiPath,
+  refuseCrossSite,
+  wrongMethod,
+} from "#lib/server/api/index.ts";
+import { currentQueen, startQueen } from "#lib/server/queen.ts";
+
+export const init: ServerInit = async () => {
+  if (!building) await startQueen();
+};
+
+export const handle: Handle = async ({ event, resolve }) => {
+  const { cookies, locals, request, route, url } = event;
+  const { queen, authenticate } = currentQueen();
+  const api = isApiPath(url.pathname);
+  const authorization = request.headers.get("authorization");
+  const apiKey = request.headers.get("x-api-key");
+  const session = cookies.get(sessionCookieName);
+  Object.assign(locals, { queen, requestId: randomUUID(), client: clientInfo(event) });
+  try {
+    refuseCrossSite({
+      method: request.method,
+      host: url.host,
+      origin: request.headers.get("origin"),
+      fetchSite: request.headers.get("sec-fetch-site"),
+      hasSessionCookie: session !== undefined,
+      hasToken: authorization !== null || apiKey !== null,
+    });
+  } catch (thrown) {
+    return errorResponse(thrown, locals.requestId);
+  }
+  const { person, refusal, renewed } = await authenticate({ authorization, apiKey, session }, locals.client);
+  Object.assign(locals, { person, refusal });
+  if (renewed !== null)
+    cookies.set(renewed.name, renewed.value, { ...renewed.attributes, secure: url.protocol === "https:" });
+  guardPage({ routeId: route.id, url, signedIn: person !== null, setUp: queen.accounts.isSetUp() });
+
+  const response = await resolve(event);
+  if (!api) return response;
+  if (response.status === 405) return wrongMethod(request.method, url.pathname, response.headers.get("allow"));
+  if (!response.headers.has("x-request-id")) response.headers.set("x-request-id", locals.requestId);
+  return response;
+};
+
+export const handleError: HandleServerError = ({ error, kind, event }) => {
+  const { requestId } = event.locals;
+  if (kind === "app") {
+    const { code, suggestion } = error;
+    return { ...(code === undefined ? {} : { code }), ...(suggestion === undefined ? {} : { suggestion }), requestId };
+  }
+  if (kind !== "unknown") return { requestId };
+  const known = toRbeeError(error);
+  if (!(error instanceof RbeeError))
+    currentQueen().log.error({ err: error, requestId, path: event.url.pathname }, "page failed");
+  const { code, message, status, suggestion } = known;
+  return {
+    status,
+    message,
+    code: isErrorCode(code) ? code : "internal_error",
+    suggestion: suggestion ?? "",
+    requestId,
+  };
+};

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { RbeeError, type ApiKey, type User } from "@rbee/contract";
+import { and, desc, eq, sql } from "drizzle-orm";
+import { tables, type Db } from "#lib/server/db/index.ts";
+import { fingerprint, randomSecret } from "#lib/server/secrets/index.ts";
+import { toUser } from "./people.ts";
+import type { Presence } from "./presence.ts";
+import type { Accounts } from "./types.ts";
+
+const { apiKeys, users } = tables;
+
+export const keyStart = "rbee_";
+
+export interface Keys {
+  readonly api: Accounts["keys"];
+  /** Whose key this is; null when it is unknown, revoked or expired. */
+  check(key: string): { user: User; keyId: string } | null;
+  nameOf(keyId: string): string | null;
+}
+
+export function createKeys(db: Db, presence: Presence, now: () => number): Keys {
+  const toKey = (row: typeof apiKeys.$inferSelect, owner: string): ApiKey => ({
+    id: row.id,
+    name: row.name,
+    prefix: row.prefix,
+    owner,
+    created_at: row.createdAt,
+    expires_at: row.expiresAt,
+    last_used_at: row.lastUsedAt,
+  });
+  const byHash = db
+    .select({ key: apiKeys, user: users })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(eq(apiKeys.keyHash, sql.placeholder("hash")))
+    .prepare();
+
+  return {
+    api: {
+      list({ user }) {
+        presence.flush();
+        return db
+          .select({ key: apiKeys, owner: users.name })
+          .from(apiKeys)
+          .innerJoin(users, eq(users.id, apiKeys.userId))
+          .where(user.role === "admin" ? undefined : eq(apiKeys.userId, user.id))
+          .orderBy(desc(apiKeys.createdAt))
+          .all()
+          .map(({ key, owner }) => toKey(key, owner));
+      },
+      create({ user }, input) {
+        const key = `${keyStart}${randomSecret()}`;
+        const row = {
+          id: randomUUID(),
+          userId: user.id,
+          name: input.name,
+          keyHash: fingerprint(key),
+          prefix: key.slice(0, keyStart.length + 4),
+          createdAt: now(),
+          expiresAt: input.expires_in_s === undefined ? null : now() + input.expires_in_s * 1000,
+          lastUsedAt: null,
+        };
+        db.insert(apiKeys).values(row).run();
+        return { ...toKey(row, user.name), key };
+      },
+      revoke({ user }, id) {
+        const mine = user.role === "admin" ? undefined : eq(apiKeys.userId, user.id);
+        const { changes } = db
+          .delete(apiKeys)
+          .where(and(eq(apiKeys.id, id), mine))
+          .run();
+        if (changes === 0) throw new RbeeError("not_found", "There is no such API key.");
+      },
+    },
+    check(key) {
+      const row = byHash.get({ hash: fingerprint(key) });
+      if (row === undefined || (row.key.expiresAt !== null && row.key.expiresAt <= now())) return null;
+      presence.key(row.key.id);
+      presence.user(row.user.id);
+      return { user: toUser(row.user), keyId: row.key.id };
+    },
+    nameOf: (keyId) => db.select({ name: apiKeys.name }).from(apiKeys).where(eq(apiKeys.id, keyId)).get()?.name ?? null,
+  };
+}

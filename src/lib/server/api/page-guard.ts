@@ -1,0 +1,22 @@
+import { redirect } from "@sveltejs/kit";
+
+/** Pages that a person sees before signing in; every other page needs somebody. */
+const publicPages = new Set(["/login", "/setup", "/invite/[code]"]);
+const apiRoots = /^\/(?:v1|v2|health|metrics|openapi\.json)(?:\/|$)/u;
+
+/** Whether a path belongs to the HTTP API, whose answers are always JSON. */
+export function isApiPath(pathname: string): boolean {
+  return apiRoots.test(pathname);
+}
+
+/**
+ * Sends strangers to set-up or sign-in before any page's own code runs. Pages are public by name only, so a new page
+ * is guarded without anybody thinking of it.
+ */
+export function guardPage(page: { routeId: string | null; url: URL; signedIn: boolean; setUp: boolean }): void {
+  const { routeId, url, signedIn, setUp } = page;
+  if (routeId === null || signedIn || isApiPath(url.pathname)) return;
+  const bare = routeId.replaceAll(/\/\([^)]+\)/gu, "");
+  if (publicPages.has(bare)) return;
+  redirect(303, setUp ? `/login?next=${encodeURIComponent(url.pathname)}` : "/setup");
+}

@@ -1,0 +1,126 @@
+import type { Capabilities, EnrolmentKind, HiveModel, Role } from "@rbee/contract";
+import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
+
+export const users = sqliteTable("users", {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  /** The name as it is compared: without case, in Unicode's composed form. */
+  nameKey: text("name_key").notNull().unique(),
+  passwordHash: text("password_hash").notNull(),
+  role: text().$type<Role>().notNull(),
+  createdAt: integer("created_at").notNull(),
+  lastSeenAt: integer("last_seen_at"),
+});
+
+const owner = () =>
+  text("user_id")
+    .notNull()
+    .references(() => users.id, { onDelete: "cascade" });
+
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    idHash: text("id_hash").primaryKey(),
+    /** What people see and revoke it by. */
+    handle: text().notNull().unique(),
+    userId: owner(),
+    userAgent: text("user_agent"),
+    address: text(),
+    createdAt: integer("created_at").notNull(),
+    lastSeenAt: integer("last_seen_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [index("sessions_by_user").on(table.userId)],
+);
+
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text().primaryKey(),
+    userId: owner(),
+    name: text().notNull(),
+    keyHash: text("key_hash").notNull().unique(),
+    prefix: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    lastUsedAt: integer("last_used_at"),
+  },
+  (table) => [index("api_keys_by_user").on(table.userId)],
+);
+
+export const invitations = sqliteTable("invitations", {
+  id: text().primaryKey(),
+  codeHash: text("code_hash").notNull().unique(),
+  role: text().$type<Role>().notNull(),
+  /** Names, not references: an invitation outlives the accounts it names. */
+  invitedBy: text("invited_by").notNull(),
+  createdAt: integer("created_at").notNull(),
+  expiresAt: integer("expires_at").notNull(),
+  usedAt: integer("used_at"),
+  usedBy: text("used_by"),
+});
+
+export const joinTokens = sqliteTable("join_tokens", {
+  id: text().primaryKey(),
+  tokenHash: text("token_hash").notNull().unique(),
+  usesLeft: integer("uses_left").notNull(),
+  createdAt: integer("created_at").notNull(),
+  expiresAt: integer("expires_at").notNull(),
+});
+
+export const hives = sqliteTable("hives", {
+  hiveId: text("hive_id").primaryKey(),
+  name: text().notNull(),
+  enrolment: text().$type<EnrolmentKind>().notNull(),
+  sealedToken: blob("sealed_token", { mode: "buffer" }).notNull(),
+  host: text(),
+  port: integer(),
+  version: text(),
+  /** All but the models, which have a table of their own. */
+  capabilities: text({ mode: "json" }).$type<Omit<Capabilities, "models">>(),
+  createdAt: integer("created_at").notNull(),
+  lastSeenAt: integer("last_seen_at"),
+});
+
+/** The models on each hive's disk, as the hive last reported them. */
+export const models = sqliteTable(
+  "models",
+  {
+    hiveId: text("hive_id")
+      .notNull()
+      .references(() => hives.hiveId, { onDelete: "cascade" }),
+    modelId: text("model_id").notNull(),
+    facts: text({ mode: "json" }).$type<HiveModel>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.hiveId, table.modelId] })],
+);
+
+export const usage = sqliteTable(
+  "usage",
+  {
+    requestId: text("request_id").primaryKey(),
+    /** Kept without a reference: what was used stays known after an account is gone. */
+    userId: text("user_id").notNull(),
+    userName: text("user_name").notNull(),
+    keyName: text("key_name"),
+    model: text().notNull(),
+    hiveId: text("hive_id"),
+    startedAt: integer("started_at").notNull(),
+    durationMs: real("duration_ms").notNull(),
+    timeToFirstTokenMs: real("time_to_first_token_ms"),
+    promptTokens: integer("prompt_tokens").notNull(),
+    cachedTokens: integer("cached_tokens").notNull(),
+    completionTokens: integer("completion_tokens").notNull(),
+    status: integer().notNull(),
+    errorCode: text("error_code"),
+  },
+  (table) => [
+    index("usage_by_time").on(table.startedAt),
+    index("usage_by_user_and_time").on(table.userId, table.startedAt),
+  ],
+);
+
+/** What the household decided about itself, by name. */
+export const household = sqliteTable("household", { key: text().primaryKey(), value: text().notNull() });

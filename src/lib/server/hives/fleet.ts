@@ -1,0 +1,81 @@
+import type { FleetHive, FleetModel, FleetSnapshot, HiveModel, WorkerTelemetry } from "@rbee/contract";
+import type { HiveState } from "./registry.ts";
+
+const loadedStates = new Set(["ready", "busy"]);
+const loadingStates = new Set(["starting", "loading"]);
+const rank = { unloaded: 0, loading: 1, loaded: 2 } as const;
+
+/** One hive as a page or an app sees it; members do not see addresses. */
+export function fleetHive(hive: HiveState, withAddress: boolean): FleetHive {
+  return {
+    hive_id: hive.hiveId,
+    name: hive.name,
+    enrolment: hive.enrolment,
+    address: withAddress && hive.host !== null && hive.port !== null ? `${hive.host}:${hive.port}` : null,
+    health: hive.health,
+    last_seen_at: hive.lastSeenAt,
+    version: hive.version,
+    capabilities: hive.capabilities,
+    node: hive.heartbeat?.node ?? null,
+    workers: hive.heartbeat?.workers ?? [],
+    problem: hive.problem?.toBody().error ?? null,
+  };
+}
+
+const usable = (hive: HiveState) => hive.health === "healthy" || hive.health === "degraded";
+
+function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" | "load_progress"> {
+  if (workers.some((worker) => loadedStates.has(worker.state))) return { state: "loaded", load_progress: null };
+  const loading = workers.filter((worker) => loadingStates.has(worker.state));
+  if (loading.length === 0) return { state: "unloaded", load_progress: null };
+  const known = loading.map((worker) => worker.load_progress).filter((progress) => progress !== null);
+  return { state: "loading", load_progress: known.length === 0 ? null : Math.max(...known) };
+}
+
+/** The models of the household over all hives that have told what they hold, by id. */
+export function fleetModels(hives: readonly HiveState[]): FleetModel[] {
+  const models = new Map<string, FleetModel>();
+  const add = (hive: HiveState, model: HiveModel) => {
+    const workers = usable(hive) ? (hive.heartbeat?.workers ?? []).filter((worker) => worker.model === model.id) : [];
+    const here = stateOf(workers);
+    const known = models.get(model.id);
+    if (known === undefined) {
+      const { id, name, size_bytes, parameters, quantization, context_length, has_chat_template } = model;
+      const facts = { id, name, size_bytes, parameters, quantization, context_length, has_chat_template };
+      models.set(model.id, { ...facts, ...here, hives: [hive.hiveId] });
+      return;
+    }
+    known.hives.push(hive.hiveId);
+    if (rank[here.state] > rank[known.state]) Object.assign(known, here);
+  };
+  for (const hive of hives) for (const model of hive.capabilities?.models ?? []) add(hive, model);
+  return [...models.values()].sort((a, b) => a.id.localeCompare(b.id));
+}
+
+/** Requests that the queen is answering now: those at a worker, and those that still wait for one. */
+export interface RequestCounts {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** Everything the dashboard shows about the machines, at one moment. */
+export function fleetSnapshot(input: {
+  hives: readonly HiveState[];
+  withAddresses: boolean;
+  queen: FleetSnapshot["queen"];
+  requests: RequestCounts;
+  ts: number;
+}): FleetSnapshot {
+  const { hives, withAddresses, queen, requests, ts } = input;
+  const tokens = hives
+    .filter((hive) => hive.health === "healthy")
+    .flatMap((hive) => hive.heartbeat?.workers ?? [])
+    .reduce((sum, worker) => sum + (worker.tokens_per_s ?? 0), 0);
+  return {
+    ts,
+    queen,
+    hives: hives.map((hive) => fleetHive(hive, withAddresses)).sort((a, b) => a.name.localeCompare(b.name)),
+    models: fleetModels(hives),
+    totals: { tokens_per_s: tokens, requests_running: requests.running, requests_waiting: requests.waiting },
+  };
+}

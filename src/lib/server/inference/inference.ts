@@ -1,0 +1,121 @@
+import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type modelSchema } from "@rbee/contract";
+import type { z } from "zod";
+import type { Logger } from "pino";
+import type { Agent } from "undici";
+import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import type { UsageEntry } from "#lib/server/usage/index.ts";
+import { answerChat, type ActiveRelay } from "./chat.ts";
+import { createFreshWorkers, hiveView } from "./fleet-view.ts";
+import { createInFlight } from "./in-flight.ts";
+import { createLoading } from "./loading.ts";
+import { createEnsureReady, modelNotFound } from "./ready.ts";
+import { openRequestLog } from "./request-log.ts";
+import type { Inference } from "./types.ts";
+import { createSendChat } from "./upstream.ts";
+
+const stallMs = 60_000;
+/** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
+const deadAfterMs = 10_000;
+
+export interface InferenceOptions {
+  hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  agent: Agent;
+  log: Logger;
+  now: () => number;
+  loadWaitMs: number;
+  keyName: (keyId: string) => string | null;
+  record: (entry: UsageEntry) => void;
+}
+
+export interface InferenceService extends Inference {
+  requests(): { running: number; waiting: number };
+  /** Ends every answer that is under way with an error event. */
+  closeStreams(): void;
+}
+
+const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
+  id: model.id,
+  object: "model",
+  created: 0,
+  owned_by: "rbee",
+  meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
+  status: { value: model.state },
+});
+
+export function createInference(options: InferenceOptions): InferenceService {
+  const { hives, agent, log, now } = options;
+  const inFlight = createInFlight();
+  const fresh = createFreshWorkers(now);
+  const active = new Set<ActiveRelay>();
+  const stopping = new AbortController();
+
+  const get = (hiveId: string): HiveState => {
+    const hive = hives.registry.find(hiveId);
+    if (hive === undefined) throw new RbeeError("node_not_found", "This hive was just removed.");
+    return hive;
+  };
+  const connection = (hiveId: string): HiveConnection => hives.contact.connection(get(hiveId));
+  const loading = createLoading({
+    hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
+    fresh,
+    log,
+  });
+  const models = () => fleetModels(hives.registry.all());
+  const modelIds = () => models().map((model) => model.id);
+  const ensureReady = createEnsureReady({
+    fleet: () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) }),
+    models: modelIds,
+    progress: (id) => models().find((model) => model.id === id)?.load_progress ?? null,
+    loading,
+    inFlight,
+    loadWaitMs: options.loadWaitMs,
+  });
+  const send = createSendChat(agent);
+
+  hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
+    if (to !== "down") return;
+    for (const relay of active)
+      if (relay.hiveId === hive_id && performance.now() - relay.lastByteAt() > deadAfterMs)
+        relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
+  });
+
+  return {
+    requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() }),
+    models: () => ({ object: "list", data: models().map(toModel) }),
+    model(_person, id) {
+      const found = models().find((model) => model.id === id);
+      if (found === undefined) throw modelNotFound(id, modelIds(), []);
+      return toModel(found);
+    },
+    async chat(person, chat, { requestId, signal: client }) {
+      const entry = openRequestLog({
+        person,
+        keyName: person.keyId === null ? null : options.keyName(person.keyId),
+        model: chat.model,
+        requestId,
+        now,
+        record: options.record,
+      });
+      const signal = AbortSignal.any([client, stopping.signal]);
+      try {
+        return await answerChat(
+          { ensureReady, connection, send, inFlight, fresh, active, stallMs },
+          { chat, signal, requestId, log: entry },
+        );
+      } catch (thrown) {
+        const error = client.aborted
+          ? new RbeeError("request_cancelled", "The client went away.")
+          : stopping.signal.aborted
+            ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
+            : toRbeeError(thrown);
+        if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+        entry.end({ error, timings: null, firstTextAt: null });
+        throw error;
+      }
+    },
+    closeStreams() {
+      for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
+      stopping.abort();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { RbeeError, toRbeeError, type HiveClient, type Worker } from "@rbee/contract";
+import type { Logger } from "pino";
+import type { FreshWorkers } from "./fleet-view.ts";
+import type { Placement, WorkerView } from "./placement.ts";
+
+/** One long poll; the hive answers earlier when the worker is ready or has failed. */
+const pollMs = 20_000;
+/** Longer than any hive lets a model load, so that a hive that never says so does not hold requests for ever. */
+const loadLimitMs = 15 * 60_000;
+
+type LoadOrWait = Extract<Placement, { kind: "load" | "wait" }>;
+
+/** Loads that are under way: one for each model, shared by every request that needs it. */
+export interface Loading {
+  /** Resolves with a ready worker. @throws {RbeeError} what made the load fail. */
+  share(model: string, placement: LoadOrWait): Promise<WorkerView>;
+  current(model: string): Promise<WorkerView> | undefined;
+}
+
+const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
+  workerId: worker.worker_id,
+  hiveId,
+  model: worker.model,
+  state: "ready",
+  slotsTotal: worker.slots_total,
+  running: 0,
+});
+
+function failure(worker: Worker, hiveName: string): RbeeError {
+  if (worker.error !== null) return RbeeError.fromBody({ error: worker.error }, "worker_spawn_failed");
+  return new RbeeError(
+    "worker_spawn_failed",
+    `The worker of ${worker.model} on ${hiveName} ended before it was ready.`,
+  );
+}
+
+export function createLoading(options: {
+  hive: (hiveId: string) => { client: HiveClient; name: string };
+  fresh: FreshWorkers;
+  log: Logger;
+}): Loading {
+  const { hive, fresh, log } = options;
+  const running = new Map<string, Promise<WorkerView>>();
+
+  const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
+    const { client, name } = hive(hiveId);
+    const deadline = performance.now() + loadLimitMs;
+    while (performance.now() < deadline) {
+      const worker = await client.getWorker({
+        params: { id: workerId },
+        query: { wait_ms: pollMs },
+        timeoutMs: pollMs + 10_000,
+      });
+      if (worker.state === "ready" || worker.state === "busy") return viewOf(hiveId, worker);
+      if (worker.state !== "starting" && worker.state !== "loading") throw failure(worker, name);
+    }
+    throw new RbeeError("worker_load_timeout", "The model did not finish loading.");
+  };
+
+  const bring = async (model: string, placement: LoadOrWait): Promise<WorkerView> => {
+    if (placement.kind === "wait") return untilReady(placement.worker.hiveId, placement.worker.workerId);
+    const { hiveId, name } = placement.hive;
+    const startedAt = performance.now();
+    const { backend, device } = placement;
+    const worker = await hive(hiveId).client.spawnWorker({
+      body: { model, ...(backend === undefined ? {} : { backend }), ...(device === undefined ? {} : { device }) },
+    });
+    const ready = await untilReady(hiveId, worker.worker_id);
+    log.info(
+      { model, hive: name, worker: ready.workerId, ms: Math.round(performance.now() - startedAt) },
+      "model loaded",
+    );
+    return ready;
+  };
+
+  return {
+    current: (model) => running.get(model),
+    share(model, placement) {
+      const shared = running.get(model);
+      if (shared !== undefined) return shared;
+      const load = bring(model, placement)
+        .then((worker) => {
+          fresh.add(worker);
+          return worker;
+        })
+        .catch((error: unknown) => {
+          log.warn({ model, err: toRbeeError(error).message, code: toRbeeError(error).code }, "model did not load");
+          throw error;
+        })
+        .finally(() => running.delete(model));
+      running.set(model, load);
+      return load;
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { errorBodySchema, timingsSchema, type Timings } from "@rbee/contract";
+import { z } from "zod";
+
+/** What a stream told about itself while it passed through. */
+export interface Meter {
+  /** Looks at the next bytes of the stream. */
+  take(chunk: Uint8Array): void;
+  readonly timings: Timings | null;
+  /** Code of the error event that the stream ended with. */
+  readonly errorCode: string | null;
+  /** Whether `data: [DONE]` went by. */
+  readonly done: boolean;
+  /** Whether any text of an answer went by. */
+  readonly answered: boolean;
+}
+
+const chunkSchema = z.object({ timings: timingsSchema });
+const newline = 0x0a;
+const quote = 0x22;
+/** Longer than any line the meter must read; a longer one is let go unread. */
+const longestLine = 1024 * 1024;
+
+const timingsMark = Buffer.from('"timings":');
+const errorMark = Buffer.from('data: {"error":');
+const doneMark = Buffer.from("data: [DONE]");
+const contentMark = Buffer.from('"content":');
+
+function jsonOfLine(lines: Buffer, at: number): unknown {
+  const start = lines.lastIndexOf(newline, at) + 1;
+  const end = lines.indexOf(newline, at);
+  const line = lines.toString("utf8", start, end === -1 ? lines.length : end).trim();
+  try {
+    return JSON.parse(line.startsWith("data:") ? line.slice("data:".length) : line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a chunk of a stream carries text: its first `"content":` is followed by a string that is not empty. */
+function hasContent(lines: Buffer): boolean {
+  for (let at = lines.indexOf(contentMark); at !== -1; at = lines.indexOf(contentMark, at + 1)) {
+    let next = at + contentMark.length;
+    while (lines[next] === 0x20) next++;
+    if (lines[next] === quote && lines[next + 1] !== quote) return true;
+  }
+  return false;
+}
+
+/**
+ * Meters a chat stream by looking for a few byte marks; only the line that holds the timings is ever parsed. The marks
+ * cannot appear inside generated text, because JSON escapes its quotation marks and newlines.
+ */
+export function createMeter(): Meter {
+  let rest: Buffer | undefined;
+  let timings: Timings | null = null;
+  let errorCode: string | null = null;
+  let done = false;
+  let answered = false;
+
+  const scan = (lines: Buffer) => {
+    if (!answered) answered = hasContent(lines);
+    const timingsAt = timings === null ? lines.indexOf(timingsMark) : -1;
+    if (timingsAt !== -1) timings = chunkSchema.safeParse(jsonOfLine(lines, timingsAt)).data?.timings ?? null;
+    const errorAt = lines.indexOf(errorMark);
+    if (errorAt !== -1) errorCode = errorBodySchema.safeParse(jsonOfLine(lines, errorAt)).data?.error.code ?? null;
+    done ||= lines.includes(doneMark);
+  };
+
+  return {
+    take(chunk) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const end = bytes.lastIndexOf(newline);
+      if (rest === undefined && end === bytes.length - 1) {
+        scan(bytes);
+        return;
+      }
+      // The relay's buffers may be used again for the next chunk: what is kept is copied.
+      const all = rest === undefined ? bytes : Buffer.concat([rest, bytes]);
+      const complete = all.lastIndexOf(newline) + 1;
+      if (complete > 0) scan(all.subarray(0, complete));
+      const open = all.subarray(complete);
+      rest = open.length === 0 || open.length > longestLine ? undefined : Buffer.from(open);
+    },
+    get timings() {
+      return timings;
+    },
+    get errorCode() {
+      return errorCode;
+    },
+    get done() {
+      return done;
+    },
+    get answered() {
+      return answered;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { RbeeError, toRbeeError, type ErrorCode } from "@rbee/contract";
+import type { InFlight } from "./in-flight.ts";
+import type { Loading } from "./loading.ts";
+import { place, type FleetView, type Placement, type WorkerView } from "./placement.ts";
+
+/** How long a hive that is only just starting is waited for. */
+const hiveWaitMs = 15_000;
+const lookAgainMs = 250;
+const retryAfterS = 5;
+
+export interface ReadyOptions {
+  fleet: () => FleetView;
+  /** Ids of the models that exist, for the error about one that does not. */
+  models: () => readonly string[];
+  /** Share of a model that is loaded; null when it is unknown. */
+  progress: (model: string) => number | null;
+  loading: Loading;
+  inFlight: InFlight;
+  loadWaitMs: number;
+}
+
+/**
+ * Gives a worker that has the model ready, loading it when it must.
+ * @throws {RbeeError} `model_loading` when it takes longer than the household lets requests wait, `model_not_found`,
+ * `hive_down`, `insufficient_ram`, `insufficient_vram`, and what made a load fail. Rejects with the signal's reason
+ * when the client leaves; the load goes on for the others.
+ */
+export type EnsureReady = (model: string, signal: AbortSignal, avoid: ReadonlySet<string>) => Promise<WorkerView>;
+
+const nothing = Symbol("nothing");
+const endedCodes: ReadonlySet<ErrorCode> = new Set(["worker_not_found", "worker_crashed", "worker_spawn_failed"]);
+
+const without = (fleet: FleetView, gone: ReadonlySet<string>): FleetView =>
+  gone.size === 0
+    ? fleet
+    : {
+        hives: fleet.hives.map((hive) => ({
+          ...hive,
+          workers: hive.workers.filter((worker) => !gone.has(worker.workerId)),
+        })),
+      };
+
+/** The promise's answer, or `nothing` after `ms`; rejects when the signal aborts. */
+async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | typeof nothing> {
+  const timer = new AbortController();
+  try {
+    const limit = delay(Math.max(0, ms), nothing, { signal: AbortSignal.any([signal, timer.signal]) });
+    return await Promise.race([promise, limit]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** The error about a model that nobody has; it lists those that exist. */
+export function modelNotFound(model: string, known: readonly string[], reasons: readonly string[]): RbeeError {
+  return new RbeeError("model_not_found", `No hive of this household has the model ${model}.`, {
+    param: "model",
+    details: { models: known, reasons },
+    suggestion:
+      known.length === 0
+        ? "Put a GGUF model into a hive's models folder."
+        : `It has: ${known.slice(0, 20).join(", ")}.`,
+  });
+}
+
+function refusal(
+  model: string,
+  { error, reasons, memory }: Extract<Placement, { kind: "refuse" }>,
+  known: readonly string[],
+) {
+  if (error === "model_not_found") return modelNotFound(model, known, reasons);
+  const details = {
+    reasons,
+    ...(memory === undefined ? {} : { need_mb: memory.needMb, have_mb: memory.haveMb }),
+  };
+  return new RbeeError(error, `${model} cannot run now: ${reasons.join("; ")}.`, {
+    details,
+    ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
+    ...(error === "model_loading" ? { retryAfterS } : {}),
+  });
+}
+
+export function createEnsureReady(options: ReadyOptions): EnsureReady {
+  const { fleet, models, progress, loading, inFlight, loadWaitMs } = options;
+
+  const stillLoading = (model: string) => {
+    const done = progress(model);
+    const share = done === null ? "" : ` (${Math.round(done * 100)} %)`;
+    return new RbeeError("model_loading", `${model} is still loading${share}.`, {
+      retryAfterS,
+      details: { progress: done },
+    });
+  };
+
+  return async (model, signal, avoid) => {
+    const startedAt = performance.now();
+    const elapsed = () => performance.now() - startedAt;
+    const gone = new Set<string>();
+    const decide = () => place({ model, avoid }, without(fleet(), gone));
+    let decision = decide();
+    if (decision.kind === "use") return decision.worker;
+    const leave = inFlight.wait();
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        if (decision.kind === "use") return decision.worker;
+        if (decision.kind !== "refuse") {
+          const awaited = decision.kind === "wait" ? decision.worker.workerId : undefined;
+          try {
+            const worker = await within(loading.share(model, decision), loadWaitMs - elapsed(), signal);
+            if (worker === nothing) throw stillLoading(model);
+            return worker;
+          } catch (thrown) {
+            // A worker that was not ours to begin with has ended: that is no reason to refuse the request.
+            if (awaited === undefined || gone.has(awaited) || !endedCodes.has(toRbeeError(thrown).code)) throw thrown;
+            gone.add(awaited);
+            decision = decide();
+            continue;
+          }
+        }
+        if (!decision.soon || elapsed() > Math.min(hiveWaitMs, loadWaitMs)) throw refusal(model, decision, models());
+        await delay(lookAgainMs, undefined, { signal });
+        decision = decide();
+      }
+    } finally {
+      leave();
+    }
+  };
+}

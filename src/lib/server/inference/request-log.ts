@@ -1,0 +1,52 @@
+import type { RbeeError, Timings } from "@rbee/contract";
+import type { Person } from "#lib/server/accounts/index.ts";
+import type { UsageEntry } from "#lib/server/usage/index.ts";
+
+/** What one request turned out to be, told once when it is over. */
+export interface RequestLog {
+  /** The hive that answers. */
+  at(hiveId: string): void;
+  /** Ends the entry; only the first call counts. `firstTextAt` is by `performance.now()`. */
+  end(outcome: { error: RbeeError | null; timings: Timings | null; firstTextAt: number | null }): void;
+}
+
+export function openRequestLog(options: {
+  person: Person;
+  keyName: string | null;
+  model: string;
+  requestId: string;
+  now: () => number;
+  record: (entry: UsageEntry) => void;
+}): RequestLog {
+  const { person, keyName, model, requestId, now, record } = options;
+  const startedAt = now();
+  const clock = performance.now();
+  let hiveId: string | null = null;
+  let ended = false;
+  return {
+    at(id) {
+      hiveId = id;
+    },
+    end({ error, timings, firstTextAt }) {
+      if (ended) return;
+      ended = true;
+      const cached = timings?.cache_n ?? 0;
+      record({
+        request_id: requestId,
+        user_id: person.user.id,
+        user: person.user.name,
+        key_name: keyName,
+        model,
+        hive_id: hiveId,
+        started_at: startedAt,
+        duration_ms: performance.now() - clock,
+        time_to_first_token_ms: firstTextAt === null ? null : firstTextAt - clock,
+        prompt_tokens: cached + (timings?.prompt_n ?? 0),
+        cached_tokens: cached,
+        completion_tokens: timings?.predicted_n ?? 0,
+        status: error?.status ?? 200,
+        error_code: error?.code ?? null,
+      });
+    },
+  };
+}

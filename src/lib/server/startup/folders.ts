@@ -1,0 +1,18 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { StartError } from "./start-error.ts";
+
+/** Makes the queen's data folder (0700) with its logs. @throws {StartError} when it cannot. */
+export function prepareHome(home: string): { database: string; logFile: string } {
+  const logs = join(home, "logs");
+  try {
+    mkdirSync(logs, { recursive: true, mode: 0o700 });
+    chmodSync(home, 0o700);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      `The data folder ${home} cannot be used (${code ?? "unknown error"}); set RBEE_HOME to another.`,
+    );
+  }
+  return { database: join(home, "queen.db"), logFile: join(logs, "queen.log") };
+}

@@ -1,0 +1,103 @@
+import type { UsageRow } from "@rbee/contract";
+import { and, desc, eq, gte } from "drizzle-orm";
+import type { Logger } from "pino";
+import { tables, type Db } from "#lib/server/db/index.ts";
+import type { Usage } from "./types.ts";
+
+const { usage } = tables;
+
+const flushEveryMs = 1_000;
+const flushAtRows = 200;
+
+/** One request as it is stored: the row that people see, and whose it was. */
+export interface UsageEntry extends UsageRow {
+  readonly user_id: string;
+}
+
+export interface UsageService extends Usage {
+  /** Takes a request's row; it is written with others within a second, and before the queen stops. */
+  record(entry: UsageEntry): void;
+  start(): void;
+  stop(): void;
+}
+
+export function createUsage(db: Db, log: Logger): UsageService {
+  let pending: UsageEntry[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  const flush = () => {
+    if (pending.length === 0) return;
+    const rows = pending;
+    pending = [];
+    try {
+      db.transaction((tx) => {
+        for (const row of rows)
+          tx.insert(usage)
+            .values({
+              requestId: row.request_id,
+              userId: row.user_id,
+              userName: row.user,
+              keyName: row.key_name,
+              model: row.model,
+              hiveId: row.hive_id,
+              startedAt: row.started_at,
+              durationMs: row.duration_ms,
+              timeToFirstTokenMs: row.time_to_first_token_ms,
+              promptTokens: row.prompt_tokens,
+              cachedTokens: row.cached_tokens,
+              completionTokens: row.completion_tokens,
+              status: row.status,
+              errorCode: row.error_code,
+            })
+            .onConflictDoNothing()
+            .run();
+      });
+    } catch (error) {
+      log.error({ err: error, rows: rows.length }, "usage could not be written");
+    }
+  };
+
+  return {
+    list({ user }, { limit, since }) {
+      flush();
+      return db
+        .select()
+        .from(usage)
+        .where(
+          and(
+            user.role === "admin" ? undefined : eq(usage.userId, user.id),
+            since === undefined ? undefined : gte(usage.startedAt, since),
+          ),
+        )
+        .orderBy(desc(usage.startedAt))
+        .limit(limit)
+        .all()
+        .map((row) => ({
+          request_id: row.requestId,
+          user: row.userName,
+          key_name: row.keyName,
+          model: row.model,
+          hive_id: row.hiveId,
+          started_at: row.startedAt,
+          duration_ms: row.durationMs,
+          time_to_first_token_ms: row.timeToFirstTokenMs,
+          prompt_tokens: row.promptTokens,
+          cached_tokens: row.cachedTokens,
+          completion_tokens: row.completionTokens,
+          status: row.status,
+          error_code: row.errorCode,
+        }));
+    },
+    record(entry) {
+      pending.push(entry);
+      if (pending.length >= flushAtRows) flush();
+    },
+    start() {
+      timer = setInterval(flush, flushEveryMs).unref();
+    },
+    stop() {
+      clearInterval(timer);
+      flush();
+    },
+  };
+}

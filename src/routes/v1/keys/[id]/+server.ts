@@ -1,0 +1,5 @@
+import { endpoint } from "#lib/server/api/index.ts";
+
+export const DELETE = endpoint("revokeKey", ({ queen, person, params }) => {
+  queen.accounts.keys.revoke(person, params.id);
+});

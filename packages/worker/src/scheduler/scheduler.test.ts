@@ -1,0 +1,204 @@
+import type { RbeeError } from "@rbee/contract";
+import { describe, expect, it } from "vitest";
+import { MemoryEngine } from "../../test/memory-engine.ts";
+import { until } from "../../test/worker-process.ts";
+import type { SamplingSettings } from "../engine/engine.ts";
+import type { Ending, Generation } from "./generation.ts";
+import { Scheduler } from "./scheduler.ts";
+
+const sampling: SamplingSettings = {
+  temperature: 0,
+  topP: null,
+  topK: null,
+  minP: null,
+  seed: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: new Map(),
+};
+
+class Ask {
+  text = "";
+  ending: Ending | null = null;
+  error: RbeeError | null = null;
+  readonly generation: Generation;
+
+  constructor(
+    scheduler: Scheduler,
+    engine: MemoryEngine,
+    prompt: string,
+    options: { max?: number; stop?: string[] } = {},
+  ) {
+    this.generation = scheduler.submit(
+      {
+        prompt: engine.vocabulary.tokenize(prompt, { markers: false, continued: false }),
+        maxTokens: options.max ?? 100,
+        stop: options.stop ?? [],
+        sampling,
+      },
+      {
+        text: (text) => (this.text += text),
+        end: (ending) => (this.ending = ending),
+        fail: (error) => (this.error = error),
+      },
+    );
+  }
+
+  get settled(): boolean {
+    return this.ending !== null || this.error !== null;
+  }
+}
+
+function household(slots: number, options: { queueLimit?: number; batchSize?: number } = {}) {
+  const engine = new MemoryEngine(slots, options.batchSize === undefined ? {} : { batchSize: options.batchSize });
+  const errors: unknown[] = [];
+  let clock = 0;
+  const scheduler = new Scheduler(engine, {
+    queueLimit: options.queueLimit ?? 64,
+    nowMs: () => (clock += 1),
+    onChange: () => {},
+    onEngineError: (error) => errors.push(error),
+  });
+  const ask = (prompt: string, more: { max?: number; stop?: string[] } = {}) =>
+    new Ask(scheduler, engine, prompt, more);
+  const settle = (...asks: Ask[]) => until("the answers", () => asks.every((one) => one.settled));
+  return { engine, scheduler, ask, settle, errors };
+}
+
+describe("Scheduler", () => {
+  it("moves all running answers in one batch per step", async () => {
+    const { engine, ask, settle } = household(3);
+    const asks = [ask("a", { max: 5 }), ask("k", { max: 5 }), ask("x", { max: 2 })];
+    await settle(...asks);
+    expect(asks.map((one) => one.text)).toEqual(["bcdef", "lmnop", "yz"]);
+    // The first request starts at once; the other two join at the next step.
+    expect(engine.steps.map((step) => step.size)).toEqual([1, 3, 3, 2, 2, 1]);
+  });
+
+  it("ends with stop at the model's end and with length at the limit", async () => {
+    const { ask, settle } = household(2);
+    const [whole, cut] = [ask("x"), ask("a", { max: 3 })];
+    await settle(whole, cut);
+    expect([whole.text, whole.ending?.reason]).toEqual(["yz", "stop"]);
+    expect([cut.text, cut.ending?.reason, cut.ending?.timings.predicted_n]).toEqual(["bcd", "length", 3]);
+  });
+
+  it("keeps answers going, one token a step, while a long prompt is read in chunks", async () => {
+    const { engine, ask, settle } = household(2, { batchSize: 8 });
+    engine.hold();
+    const running = ask("a");
+    engine.letStepGo();
+    await until("the first token", () => engine.steps.length === 2);
+    const long = ask("b".repeat(40));
+    engine.release();
+    await settle(running, long);
+    const together = engine.steps.filter((step) => step.size === 2 && (step.get(1)?.length ?? 0) > 1);
+    expect(together.length).toBeGreaterThanOrEqual(5);
+    for (const step of together) {
+      expect(step.get(0)).toHaveLength(1);
+      expect(step.get(1)?.length).toBeLessThanOrEqual(7);
+    }
+    expect(long.text).toBe("cdefghijklmnopqrstuvwxyz");
+  });
+
+  it("erases only what differs from the longest known prefix, and reports what it reused", async () => {
+    const { engine, ask, settle } = household(2);
+    const first = ask("hello", { max: 3 });
+    await settle(first);
+    const again = ask("help", { max: 1 });
+    await settle(again);
+    expect(engine.kept.at(-1)).toEqual({ slot: 0, length: 3 });
+    expect(again.ending?.timings).toMatchObject({ cache_n: 3, prompt_n: 1 });
+  });
+
+  it("continues a conversation with only its new part computed", async () => {
+    const { ask, settle } = household(1);
+    const first = ask("aa", { max: 4 });
+    await settle(first);
+    const next = ask(`aa${first.text}b`, { max: 2 });
+    await settle(next);
+    // The last token of the first answer was never computed, so two are new.
+    expect(next.ending?.timings).toMatchObject({ cache_n: 5, prompt_n: 2 });
+    expect(next.text).toBe("cd");
+  });
+
+  it("serves the waiting in their order when slots become free", async () => {
+    const { ask, settle, scheduler } = household(1);
+    const order: string[] = [];
+    const asks = ["a", "b", "c"].map((prompt) => ask(prompt, { max: 3 }));
+    expect(scheduler.load()).toMatchObject({ slotsBusy: 1, queued: 2 });
+    await until("all answers", () => {
+      for (const one of asks) if (one.settled && !order.includes(one.text)) order.push(one.text);
+      return order.length === 3;
+    });
+    expect(order).toEqual(["bcd", "cde", "def"]);
+    await settle(...asks);
+  });
+
+  it("refuses with worker_busy when as many wait as may", async () => {
+    const { engine, ask, settle } = household(1, { queueLimit: 1 });
+    engine.hold();
+    const asks = [ask("a", { max: 1 }), ask("b", { max: 1 })];
+    expect(() => ask("c")).toThrow(expect.objectContaining({ code: "worker_busy", retryAfterS: 1 }));
+    engine.release();
+    await settle(...asks);
+  });
+
+  it("frees the slot of a request whose reader left within one step, and goes on with the others", async () => {
+    const { engine, ask, settle, scheduler } = household(2);
+    engine.hold();
+    const [leaving, staying] = [ask("a"), ask("k")];
+    engine.letStepGo();
+    await until("both run", () => engine.steps.length === 2);
+    scheduler.cancel(leaving.generation);
+    engine.letStepGo();
+    await until("the next step", () => engine.steps.length === 3);
+    expect([...(engine.steps.at(-1)?.keys() ?? [])]).toEqual([1]);
+    expect(scheduler.load().slotsBusy).toBe(1);
+    expect(engine.samplers).toBe(1);
+    engine.release();
+    await settle(staying);
+    expect(leaving.settled).toBe(false);
+    expect(staying.text).toBe("lmnopqrstuvwxyz");
+  });
+
+  it("forgets a waiting request whose reader left", async () => {
+    const { engine, ask, settle, scheduler } = household(1);
+    engine.hold();
+    const [first, waiting] = [ask("x"), ask("b")];
+    scheduler.cancel(waiting.generation);
+    expect(scheduler.load().queued).toBe(0);
+    engine.release();
+    await settle(first);
+    expect(waiting.settled).toBe(false);
+  });
+
+  it("fails the requests of a step that the engine could not compute, and answers the next ones", async () => {
+    const { engine, ask, settle, errors } = household(2);
+    engine.failNext = true;
+    const unlucky = ask("a");
+    await settle(unlucky);
+    expect(unlucky.error?.code).toBe("internal_error");
+    expect(errors).toHaveLength(1);
+    const next = ask("a", { max: 2 });
+    await settle(next);
+    expect(next.text).toBe("bc");
+  });
+
+  it("stops at a stop string that spans tokens, without showing any of it", async () => {
+    const { ask, settle } = household(1);
+    const one = ask("a", { stop: ["ef", "xyz"] });
+    await settle(one);
+    expect([one.text, one.ending?.reason]).toEqual(["bcd", "stop"]);
+  });
+
+  it("drains: running and waiting requests finish, new ones are refused", async () => {
+    const { ask, scheduler } = household(1);
+    const asks = [ask("a", { max: 3 }), ask("b", { max: 3 })];
+    const drained = scheduler.drain();
+    expect(() => ask("c")).toThrow(expect.objectContaining({ code: "worker_busy" }));
+    await drained;
+    expect(asks.map((one) => one.text)).toEqual(["bcd", "cde"]);
+  });
+});

@@ -1,0 +1,110 @@
+import type { Engine, Piece, Sampler, StepWork, Vocabulary } from "../src/engine/engine.ts";
+
+export const endToken = 0;
+
+/** Letters are tokens: 1 is `a`, 26 is `z`; 0 ends an answer. */
+const letters: Vocabulary = {
+  size: 27,
+  markers: [],
+  bosToken: null,
+  bosText: "",
+  eosText: "",
+  prependsBos: false,
+  tokenize: (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 96),
+  piece: (token): Piece => {
+    const text = String.fromCharCode(96 + token);
+    return { text, bytes: new TextEncoder().encode(text) };
+  },
+  endsAnswer: (token) => token === endToken,
+};
+
+/** One step as the engine saw it: the tokens of each slot. */
+export type SeenStep = ReadonlyMap<number, readonly number[]>;
+
+/**
+ * A tiny engine in memory. Its "model" answers the alphabet from the letter after the prompt's last, and ends after z.
+ * It refuses work that does not continue what a slot holds, and each step waits until the test lets it go on.
+ */
+export class MemoryEngine implements Engine {
+  readonly facts;
+  readonly vocabulary = letters;
+  readonly steps: SeenStep[] = [];
+  readonly kept: { slot: number; length: number }[] = [];
+  samplers = 0;
+  failNext = false;
+  readonly #states: number[][];
+  #gate: { open: () => void; opened: Promise<void> } | null = null;
+
+  constructor(slots: number, options: { batchSize?: number; contextLength?: number } = {}) {
+    this.#states = Array.from({ length: slots }, () => []);
+    this.facts = {
+      backend: "cpu",
+      device: "cpu",
+      slots,
+      contextLength: options.contextLength ?? 1024,
+      trainedContextLength: 1024,
+      parameters: null,
+      sizeBytes: 0,
+      batchSize: options.batchSize ?? 64,
+      chatTemplate: null,
+      release: "memory",
+    } as const;
+  }
+
+  /** From now on, every step waits for `letStepGo`. */
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.#gate = {
+      opened: promise,
+      open: () => {
+        resolve(undefined);
+      },
+    };
+  }
+
+  /** Lets the step that waits finish, and the next one wait. */
+  letStepGo(): void {
+    const gate = this.#gate;
+    this.hold();
+    gate?.open();
+  }
+
+  /** Nothing waits any more. */
+  release(): void {
+    const gate = this.#gate;
+    this.#gate = null;
+    gate?.open();
+  }
+
+  createSampler(): Sampler {
+    this.samplers++;
+    return { dispose: () => this.samplers-- };
+  }
+
+  async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {
+    this.steps.push(new Map(work.map(({ slot, tokens }) => [slot, [...tokens]])));
+    await (this.#gate?.opened ?? new Promise((resolve) => setImmediate(resolve)));
+    if (this.failNext) {
+      this.failNext = false;
+      throw new Error("out of luck");
+    }
+    return work.map(({ slot, position, tokens, sampler }) => {
+      const state = this.#states[slot] ?? [];
+      if (position !== state.length) throw new Error(`slot ${slot} holds ${state.length} tokens, not ${position}`);
+      if (tokens.length === 0) throw new Error(`slot ${slot} got no token`);
+      state.push(...tokens);
+      return sampler === null ? null : ((state.at(-1) ?? 0) + 1) % letters.size;
+    });
+  }
+
+  keep(slot: number, length: number): number {
+    this.kept.push({ slot, length });
+    const state = this.#states[slot] ?? [];
+    state.length = length;
+    return length;
+  }
+
+  dispose(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -51,3 +51,8 @@ export function shareOf(used: number | null | undefined, total: number | null | 
   if (used === null || used === undefined || total === null || total === undefined || total <= 0) return null;
   return Math.min(100, Math.max(0, (used / total) * 100));
 }
+
+/** A whole number with its unit: `61 °C`. */
+export function withUnit(value: number | null | undefined, unit: string): string {
+  return value === null || value === undefined ? unknown : `${Math.round(value)} ${unit}`;
+}

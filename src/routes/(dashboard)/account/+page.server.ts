@@ -1,4 +1,5 @@
 import { redirect } from "@sveltejs/kit";
+import { sessionCookieName } from "#lib/server/accounts/index.ts";
 import { personOf } from "../../access.ts";
 import { attempt, textOf } from "../../action-errors.ts";
 import type { Actions, PageServerLoad } from "./$types";
@@ -19,6 +20,7 @@ export const actions: Actions = {
   signOut: (event) => {
     const { person, queen } = event.locals;
     if (person !== null) queen.accounts.signOut(person);
+    event.cookies.delete(sessionCookieName, { path: "/" });
     redirect(303, "/login?reason=signed-out");
   },
 };

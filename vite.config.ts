@@ -11,17 +11,35 @@ const suites = {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     fileParallelism: false,
+    globalSetup: "tests/support/built.ts",
   },
   conformance: {
     include: ["tests/conformance/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     fileParallelism: false,
+    globalSetup: "tests/support/built.ts",
+  },
+};
+
+/** Pages load from the queen alone. Inline styles stay allowed: bars and menus set their size through them. */
+const contentSecurity = {
+  mode: "auto" as const,
+  directives: {
+    "default-src": ["self" as const],
+    "script-src": ["self" as const],
+    "style-src": ["self" as const, "unsafe-inline" as const],
+    "img-src": ["self" as const, "data:" as const],
+    "connect-src": ["self" as const],
+    "object-src": ["none" as const],
+    "base-uri": ["self" as const],
+    "form-action": ["self" as const],
+    "frame-ancestors": ["none" as const],
   },
 };
 
 export default defineConfig({
-  plugins: [tailwindcss(), sveltekit({ adapter: adapter(), csrf: { trustedOrigins: ["*"] } })],
+  plugins: [tailwindcss(), sveltekit({ adapter: adapter(), csrf: { trustedOrigins: ["*"] }, csp: contentSecurity })],
   test: {
     projects: Object.entries(suites).map(([name, suite]) => ({
       extends: true,

@@ -23,21 +23,24 @@ export class ActivityReporter {
   /** Something may have changed. */
   changed(): void {
     if (this.#timer !== null) return;
-    this.#report();
+    const idle = this.#report();
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#report()) this.changed();
+      // The rate falls by itself after the last token, so an idle worker is looked at until it is 0.
+      if (!idle || !this.#report()) this.changed();
     }, pauseMs);
     this.#timer.unref();
   }
 
-  /** Whether there was something new to report. */
+  /** Sends what is new. Answers whether the worker does nothing at all. */
   #report(): boolean {
-    const message: Activity = { type: "activity", ...this.#measure() };
+    const measured = this.#measure();
+    const message: Activity = { type: "activity", ...measured };
     const text = JSON.stringify(message);
-    if (text === this.#last) return false;
-    this.#last = text;
-    this.#send(message);
-    return true;
+    if (text !== this.#last) {
+      this.#last = text;
+      this.#send(message);
+    }
+    return measured.slots_busy === 0 && measured.queued === 0 && measured.tokens_per_s === 0;
   }
 }

@@ -56,6 +56,13 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
+/** Everything that a stream gives until it ends. */
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
 const question = (body: ChatBody) => ({
   model: "bee-tiny",
   messages: [{ role: "user", content: "Who are you?" }],

@@ -23,12 +23,16 @@ function cut(bytes: Uint8Array, places: readonly number[]): Piece[] {
 describe("Utf8Text", () => {
   it("gives the same text however its bytes are cut, and whole characters only", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.array(fc.nat(200), { maxLength: 12 }), (text, places) => {
-        const utf8 = new Utf8Text();
-        const parts = cut(new TextEncoder().encode(text), places).map((piece) => utf8.push(piece));
-        expect(parts.join("") + utf8.end()).toBe(text);
-        for (const part of parts) expect(part.isWellFormed()).toBe(true);
-      }),
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 60 }),
+        fc.array(fc.nat(200), { maxLength: 12 }),
+        (text, places) => {
+          const utf8 = new Utf8Text();
+          const parts = cut(new TextEncoder().encode(text), places).map((piece) => utf8.push(piece));
+          expect(parts.join("") + utf8.end()).toBe(text);
+          expect(parts.every((part) => part.isWellFormed())).toBe(true);
+        },
+      ),
     );
   });
 
@@ -72,11 +76,11 @@ describe("StopWatch", () => {
           for (const [index, from] of [0, ...edges].entries()) {
             shown += watch.push(text.slice(from, edges[index] ?? text.length));
             // What is out must stay true whatever follows: it never reaches into a stop string.
-            for (const stop of stops) expect(shown.includes(stop)).toBe(false);
+            expect(stops.some((stop) => shown.includes(stop))).toBe(false);
           }
-          const places2 = stops.map((stop) => text.indexOf(stop)).filter((at) => at !== -1);
-          const expected = places2.length === 0 ? text : text.slice(0, Math.min(...places2));
-          expect(watch.found).toBe(places2.length > 0);
+          const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at !== -1);
+          const expected = found.length === 0 ? text : text.slice(0, Math.min(...found));
+          expect(watch.found).toBe(found.length > 0);
           expect(shown + watch.end()).toBe(expected);
         },
       ),

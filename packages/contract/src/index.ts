@@ -8,6 +8,7 @@ export * from "./heartbeat.ts";
 export * from "./hive-endpoints.ts";
 export * from "./household.ts";
 export * from "./identifiers.ts";
+
 export * from "./inference/chat.ts";
 export * from "./inference/models.ts";
 export * from "./openapi.ts";
@@ -16,3 +17,4 @@ export * from "./queen-endpoints.ts";
 export * from "./setting.ts";
 export * from "./worker-endpoints.ts";
 export * from "./workers.ts";
+export * from "./jobs.ts";

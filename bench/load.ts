@@ -1,0 +1,82 @@
+import { Agent, request } from "undici";
+
+/** Where chats are sent: an HTTP address, or a Unix socket behind it. */
+export interface Target {
+  readonly name: string;
+  readonly origin: string;
+  readonly path: string;
+  readonly socketPath?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface ChatSample {
+  /** Milliseconds from sending the request to the first piece of text. */
+  readonly ttftMs: number;
+  /** Milliseconds from sending the request to the end of the stream. */
+  readonly totalMs: number;
+  /** Tokens generated, as the server reported them. */
+  readonly tokens: number;
+}
+
+/** A client with connections of its own, kept alive between requests. */
+export class LoadClient {
+  readonly #agent: Agent;
+  readonly #target: Target;
+
+  constructor(target: Target, connections: number) {
+    this.#target = target;
+    this.#agent = new Agent({
+      connections,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      ...(target.socketPath === undefined ? {} : { connect: { socketPath: target.socketPath } }),
+    });
+  }
+
+  /** One streamed chat. It fails when the stream does not end with `[DONE]`. */
+  async chat(body: object): Promise<ChatSample> {
+    const started = performance.now();
+    const response = await request(`${this.#target.origin}${this.#target.path}`, {
+      method: "POST",
+      dispatcher: this.#agent,
+      headers: { "content-type": "application/json", ...this.#target.headers },
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    if (response.statusCode !== 200)
+      throw new Error(`${this.#target.name} answered ${response.statusCode}: ${await response.body.text()}`);
+    let ttftMs: number | undefined;
+    let tail = "";
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      const text = chunk.toString("latin1");
+      if (ttftMs === undefined && /"content":"[^"]/u.test(text)) ttftMs = performance.now() - started;
+      tail = (tail + text).slice(-4_000);
+    }
+    const tokens = Number(/"predicted_n":\s*(\d+)/u.exec(tail)?.[1]);
+    if (ttftMs === undefined || !tail.includes("[DONE]") || !Number.isFinite(tokens))
+      throw new Error(`${this.#target.name} broke off: ${tail.slice(-300)}`);
+    return { ttftMs, totalMs: performance.now() - started, tokens };
+  }
+
+  close(): Promise<void> {
+    return this.#agent.close();
+  }
+}
+
+export interface LoadResult {
+  readonly tokensPerSecond: number;
+  readonly samples: readonly ChatSample[];
+}
+
+/** Sends `bodies` with `streams` of them in flight at any time. */
+export async function runLoad(client: LoadClient, bodies: readonly object[], streams: number): Promise<LoadResult> {
+  const waiting = bodies.values();
+  const samples: ChatSample[] = [];
+  const started = performance.now();
+  const lane = async () => {
+    for (const body of waiting) samples.push(await client.chat(body));
+  };
+  await Promise.all(Array.from({ length: streams }, lane));
+  const seconds = (performance.now() - started) / 1000;
+  return { tokensPerSecond: samples.reduce((sum, { tokens }) => sum + tokens, 0) / seconds, samples };
+}

@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "../tests/support/process.ts";
+import type { EngineRow } from "./engine.ts";
+import type { HeartbeatResult } from "./heartbeats.ts";
+import type { OverheadResult } from "./overhead.ts";
+
+const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+const ratio = (ours: number, theirs: number): string => (ours / theirs).toFixed(2);
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** Worker against llama-server; ratios above 1 are better for tokens/s, below 1 for time to first token. */
+export function engineTable(rows: readonly EngineRow[]): string {
+  return table(
+    [
+      "prompt words",
+      "streams",
+      "worker tokens/s",
+      "llama-server tokens/s",
+      "ratio",
+      "worker first token",
+      "llama-server first token",
+      "ratio",
+    ],
+    rows.map(({ promptTokens, streams, worker, llamaServer }) => [
+      String(promptTokens),
+      String(streams),
+      worker.tokensPerSecond.toFixed(0),
+      llamaServer?.tokensPerSecond.toFixed(0) ?? "not measured",
+      llamaServer === null ? "–" : ratio(worker.tokensPerSecond, llamaServer.tokensPerSecond),
+      ms(worker.ttftMs),
+      llamaServer === null ? "not measured" : ms(llamaServer.ttftMs),
+      llamaServer === null ? "–" : ratio(worker.ttftMs, llamaServer.ttftMs),
+    ]),
+  );
+}
+
+export function overheadTable(results: readonly OverheadResult[]): string {
+  return table(
+    [
+      "streams",
+      "first token, worker's socket (median / p99)",
+      "through queen and hive (median / p99)",
+      "added (median / p99)",
+      "tokens/s kept",
+    ],
+    results.map(({ streams, direct, through }) => [
+      String(streams),
+      `${ms(direct.ttftMedianMs)} / ${ms(direct.ttftP99Ms)}`,
+      `${ms(through.ttftMedianMs)} / ${ms(through.ttftP99Ms)}`,
+      `${ms(through.ttftMedianMs - direct.ttftMedianMs)} / ${ms(through.ttftP99Ms - direct.ttftP99Ms)}`,
+      `${(100 * (through.tokensPerSecond / direct.tokensPerSecond)).toFixed(1)} %`,
+    ]),
+  );
+}
+
+export function heartbeatTable({ hives, seconds, answered, failed, coreShare, p99Ms }: HeartbeatResult): string {
+  return table(
+    ["hives", "seconds", "answered", "failed", "queen's share of one core", "p99"],
+    [
+      [
+        String(hives),
+        String(seconds),
+        String(answered),
+        String(failed),
+        `${(100 * coreShare).toFixed(0)} %`,
+        ms(p99Ms),
+      ],
+    ],
+  );
+}
+
+/** Replaces what stands between the markers of README.md. */
+export function writeIntoReadme(markdown: string): void {
+  const file = join(projectRoot, "README.md");
+  const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"];
+  const readme = readFileSync(file, "utf8");
+  const [from, to] = [readme.indexOf(start), readme.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`README.md has no ${start} … ${end}`);
+  writeFileSync(file, `${readme.slice(0, from + start.length)}\n\n${markdown.trim()}\n\n${readme.slice(to)}`);
+}

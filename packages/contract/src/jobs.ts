@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { errorBodySchema } from "./errors.ts";
+import { timestampSchema } from "./identifiers.ts";
+
+/** Everything that can take more than a second is a job of one of these kinds. */
+export const jobOperationSchema = z
+  .enum([
+    "hive_install",
+    "hive_uninstall",
+    "hive_start",
+    "hive_stop",
+    "hive_upgrade",
+    "hive_rollback",
+    "hive_sync",
+    "hive_discover",
+    "model_download",
+    "model_delete",
+    "worker_spawn",
+    "worker_stop",
+    "self_check",
+  ])
+  .meta({ id: "JobOperation" });
+export type JobOperation = z.infer<typeof jobOperationSchema>;
+
+/** How a job ended. */
+export const jobOutcomeSchema = z.enum(["succeeded", "failed", "cancelled", "timed_out"]).meta({ id: "JobOutcome" });
+export type JobOutcome = z.infer<typeof jobOutcomeSchema>;
+
+export const jobStateSchema = z.enum(["running", ...jobOutcomeSchema.options]).meta({ id: "JobState" });
+export type JobState = z.infer<typeof jobStateSchema>;
+
+export const narrationLevelSchema = z.enum(["debug", "info", "warn", "error"]);
+export type NarrationLevel = z.infer<typeof narrationLevelSchema>;
+
+const numbered = { seq: z.int().min(1).describe("Counts up by one within a job, over all kinds of events.") };
+
+/** One thing that happened, told to a person. */
+export const narrationEventSchema = z
+  .object({
+    type: z.literal("narration"),
+    ...numbered,
+    ts: timestampSchema,
+    job_id: z.string(),
+    actor: z.string().describe("Who speaks: `queen`, `hive:gaming-pc`, `worker:…`."),
+    action: z.string().describe("What is being done, one word: `preflight`, `copying`, …"),
+    level: narrationLevelSchema,
+    message: z.string(),
+    data: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: "NarrationEvent" });
+
+/** How far a phase is. What is not known is null. */
+export const progressEventSchema = z
+  .object({
+    type: z.literal("progress"),
+    ...numbered,
+    ts: timestampSchema,
+    job_id: z.string(),
+    actor: z.string(),
+    phase: z.string(),
+    done: z.number().min(0),
+    total: z.number().min(0).nullable(),
+    unit: z.enum(["bytes", "items", "percent"]),
+    rate: z.number().min(0).nullable().describe("Units per second."),
+  })
+  .meta({ id: "ProgressEvent" });
+
+/** The one and last event of a job. */
+export const resultEventSchema = z
+  .object({
+    type: z.literal("result"),
+    ...numbered,
+    ts: timestampSchema,
+    job_id: z.string(),
+    status: jobOutcomeSchema,
+    error: errorBodySchema.shape.error.optional(),
+    data: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe("What the operation gave, for example the outcome of each hive."),
+  })
+  .meta({ id: "ResultEvent" });
+
+/** An event of a job's stream: `event:` is its `type`, `id:` its `seq`, `data:` the rest as JSON. */
+export const jobEventSchema = z
+  .discriminatedUnion("type", [narrationEventSchema, progressEventSchema, resultEventSchema])
+  .meta({ id: "JobEvent" });
+export type JobEvent = z.infer<typeof jobEventSchema>;
+export type NarrationEvent = z.infer<typeof narrationEventSchema>;
+export type ProgressEvent = z.infer<typeof progressEventSchema>;
+export type ResultEvent = z.infer<typeof resultEventSchema>;
+
+export const jobSchema = z
+  .object({
+    job_id: z.string(),
+    operation: jobOperationSchema,
+    /** What it is about in a person's words, for example `gaming-pc`. */
+    subject: z.string(),
+    state: jobStateSchema,
+    started_by: z.string().nullable().describe("Name of the person; null when rbee itself started it."),
+    created_at: timestampSchema,
+    finished_at: timestampSchema.nullable(),
+    error: errorBodySchema.shape.error.nullable(),
+    result: z.record(z.string(), z.unknown()).nullable(),
+    /** What it was started with, secrets left out: what "try again" sends. */
+    input: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "Job" });
+export type Job = z.infer<typeof jobSchema>;
+
+export const jobAcceptedSchema = z.object({ job_id: z.string(), stream_url: z.string() }).meta({ id: "JobAccepted" });

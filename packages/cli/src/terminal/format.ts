@@ -15,7 +15,8 @@ export function formatDuration(ms: number): string {
 export function formatMoment(at: number | null, now: number): string {
   if (at === null) return "–";
   if (Math.abs(at - now) < 1_000) return "now";
-  return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now)}`;
+  // What was set to expire in 7 days a moment ago still reads so.
+  return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now + 5_000)}`;
 }
 
 /** Bytes as `3.4 MB` or `12.0 GB`. */

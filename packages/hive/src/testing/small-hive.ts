@@ -1,0 +1,81 @@
+import { fileURLToPath } from "node:url";
+import { hiveClient, type Capabilities, type HiveClient, type Worker } from "@rbee/contract";
+import { onTestFinished } from "vitest";
+import { createApp } from "../api/app.ts";
+import { TokenGate } from "../api/authentication.ts";
+import { Relay } from "../api/relay.ts";
+import { HiveServer } from "../api/server.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { Hardware } from "../hardware/index.ts";
+import { makeHome } from "../home.ts";
+import { describeModel, ModelCatalogue } from "../models/catalogue.ts";
+import { RunFiles } from "../worker-process/run-files.ts";
+import { Supervisor } from "../worker-process/supervisor.ts";
+import { temporaryFolder } from "./fixture.ts";
+import { recordedLog, type LogLine } from "./recorded-log.ts";
+
+export const simpleWorker = fileURLToPath(new URL("../worker-process/testing/simple-worker.js", import.meta.url));
+export const shippedModels = fileURLToPath(new URL("../../../../models", import.meta.url));
+export const token = "a".repeat(43);
+
+export interface SmallHive {
+  readonly home: string;
+  readonly url: string;
+  readonly supervisor: Supervisor;
+  readonly lines: LogLine[];
+  readonly client: HiveClient;
+  /** Every address that the queen has named. */
+  readonly named: string[];
+  /** Starts a worker and waits until it has left `starting` and `loading`. */
+  spawn(): Promise<Worker>;
+}
+
+/** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
+export async function smallHive(
+  life = "good",
+  options: { clock?: Clock; loadTimeoutMs?: number; command?: readonly string[]; home?: string } = {},
+): Promise<SmallHive> {
+  const home = options.home ?? temporaryFolder();
+  makeHome(home);
+  const { log, lines } = recordedLog();
+  const catalogue = new ModelCatalogue([`${home}/models`, shippedModels], log);
+  const hardware = new Hardware([], import.meta.url);
+  const supervisor = new Supervisor({
+    home,
+    command: options.command ?? [process.execPath, simpleWorker, life],
+    hardware,
+    catalogue,
+    runFiles: new RunFiles(home),
+    clock: options.clock ?? systemClock,
+    log,
+    slots: 2,
+    threads: 1,
+    loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
+    sharedMachine: true,
+  });
+  supervisor.start();
+  const gate = new TokenGate(token);
+  const named: string[] = [];
+  const app = createApp({
+    hiveId: "hive:00000000-0000-4000-8000-000000000000",
+    gate,
+    supervisor,
+    log,
+    capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
+    models: async () => (await catalogue.scan()).map(describeModel),
+    reportTo: (queenUrl) => named.push(queenUrl),
+  });
+  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const server = new HiveServer(app, relay);
+  const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
+  onTestFinished(async () => {
+    await supervisor.stopAll(0);
+    await server.close();
+  });
+  const client = hiveClient({ baseUrl: url, token });
+  const spawn = async () => {
+    const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
+    return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
+  };
+  return { home, url, supervisor, lines, client, named, spawn };
+}

@@ -1,0 +1,159 @@
+import type { RbeeError, WorkerSpawn } from "@rbee/contract";
+import { describe, expect, it } from "vitest";
+import type { LocalModel } from "../models/catalogue.ts";
+import { crashesInARow, restartDelayMs } from "./backoff.ts";
+import { estimateMb, placeWorker, type Machine } from "./placement.ts";
+import { computeThreads } from "./threads.ts";
+
+const device = (id: string, backend: "cpu" | "cuda" | "metal") => ({
+  id,
+  backend,
+  name: id,
+  vram_total_mb: null,
+  compute_capability: null,
+});
+
+const machine = (changes: Partial<Machine["memory"]> = {}): Machine => ({
+  backends: ["cpu", "cuda"],
+  devices: [device("cpu", "cpu"), device("cuda:0", "cuda"), device("cuda:1", "cuda")],
+  memory: {
+    ramFreeMb: 16_000,
+    vramFreeMb: new Map([
+      ["cuda:0", 4_000],
+      ["cuda:1", 8_000],
+    ]),
+    unifiedDevices: new Set(),
+    ...changes,
+  },
+});
+
+const place = (request: Partial<WorkerSpawn>, needMb: number, on = machine()) =>
+  placeWorker({ model: "m", ...request }, needMb, on);
+
+function refusal(request: Partial<WorkerSpawn>, needMb: number, on = machine()): RbeeError {
+  try {
+    place(request, needMb, on);
+  } catch (error) {
+    return error as RbeeError;
+  }
+  throw new Error("it was placed");
+}
+
+describe("placing a worker", () => {
+  it("takes the GPU with the most room when nothing is asked for", () => {
+    expect(place({}, 3_000)).toEqual({ backend: "cuda", device: "cuda:1" });
+  });
+
+  it("takes the CPU when nothing is asked for and no GPU has room", () => {
+    expect(place({}, 9_000)).toEqual({ backend: "cpu", device: "cpu" });
+  });
+
+  it("never falls back from a GPU that was asked for", () => {
+    expect(refusal({ backend: "cuda" }, 9_000)).toMatchObject({
+      code: "insufficient_vram",
+      status: 507,
+      details: { need_mb: 9_000, have_mb: 8_000 },
+    });
+    expect(refusal({ device: "cuda:0" }, 5_000)).toMatchObject({
+      code: "insufficient_vram",
+      details: { have_mb: 4_000 },
+    });
+  });
+
+  it("takes exactly the device asked for", () => {
+    expect(place({ device: "cuda:0" }, 3_000)).toEqual({ backend: "cuda", device: "cuda:0" });
+    expect(place({ backend: "cpu" }, 3_000)).toEqual({ backend: "cpu", device: "cpu" });
+  });
+
+  it("names what there is when a backend or device does not exist", () => {
+    expect(refusal({ backend: "metal" }, 1)).toMatchObject({
+      code: "backend_unavailable",
+      param: "backend",
+      details: { available_backends: ["cpu", "cuda"] },
+    });
+    expect(refusal({ device: "cuda:7" }, 1)).toMatchObject({
+      code: "backend_unavailable",
+      param: "device",
+      details: { available_devices: ["cpu", "cuda:0", "cuda:1"] },
+    });
+    expect(refusal({ backend: "cpu", device: "cuda:0" }, 1)).toMatchObject({ code: "backend_unavailable" });
+  });
+
+  it("does not use a GPU that the engine cannot drive", () => {
+    expect(refusal({ device: "cuda:0" }, 1, { ...machine(), backends: ["cpu"] })).toMatchObject({
+      code: "backend_unavailable",
+    });
+  });
+
+  it("refuses the CPU without enough memory, and does not hold unknown memory against anybody", () => {
+    expect(refusal({ backend: "cpu" }, 17_000)).toMatchObject({
+      code: "insufficient_ram",
+      details: { have_mb: 16_000 },
+    });
+    expect(place({ backend: "cpu" }, 17_000, machine({ ramFreeMb: null }))).toEqual({ backend: "cpu", device: "cpu" });
+    expect(place({ device: "cuda:0" }, 9_000, machine({ vramFreeMb: new Map([["cuda:0", null]]) }))).toEqual({
+      backend: "cuda",
+      device: "cuda:0",
+    });
+  });
+
+  it("judges a GPU that shares main memory by main memory", () => {
+    const mac: Machine = {
+      backends: ["cpu", "metal"],
+      devices: [device("cpu", "cpu"), device("metal:0", "metal")],
+      memory: { ramFreeMb: 2_000, vramFreeMb: new Map([["metal:0", null]]), unifiedDevices: new Set(["metal:0"]) },
+    };
+    expect(refusal({ backend: "metal" }, 3_000, mac)).toMatchObject({ code: "insufficient_ram" });
+  });
+});
+
+describe("the estimate of memory", () => {
+  const model: LocalModel = {
+    id: "m",
+    path: "/m.gguf",
+    sizeBytes: 1_000 * 1024 ** 2,
+    header: {
+      name: null,
+      architecture: "llama",
+      contextLength: 32_768,
+      parameters: null,
+      quantization: null,
+      hasChatTemplate: true,
+      cacheBytesPerToken: 64 * 1024,
+      vocabularySize: 32_768,
+    },
+  };
+
+  it("is weights, attention cache of all slots, buffers and process, and a fifth more", () => {
+    // 1000 weights + 4 slots x 2048 tokens x 64 KiB = 512 + logits 64 + process 128
+    expect(estimateMb(model, 4, 2_048)).toBe(Math.ceil((1_000 + 512 + 64 + 128) * 1.2));
+  });
+
+  it("reckons with the context that a worker takes by itself", () => {
+    expect(estimateMb(model, 1, undefined)).toBe(estimateMb(model, 1, 8_192));
+  });
+});
+
+describe("restarting", () => {
+  it("waits 1, 2, 4, 8 and 16 s, then gives up", () => {
+    expect([1, 2, 3, 4, 5, 6].map(restartDelayMs)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, null]);
+  });
+
+  it("counts anew after a worker had been well for a minute", () => {
+    expect(crashesInARow(4, 5_000)).toBe(5);
+    expect(crashesInARow(4, null)).toBe(5);
+    expect(crashesInARow(4, 60_000)).toBe(1);
+  });
+});
+
+describe("compute threads", () => {
+  it("are the physical cores, one less on a shared machine, never none, and what is set", () => {
+    const of = (cores: number | null, shared: boolean, setting?: number) =>
+      computeThreads({ cores, threads: 8, shared, setting });
+    expect(of(8, false)).toBe(8);
+    expect(of(8, true)).toBe(7);
+    expect(of(1, true)).toBe(1);
+    expect(of(null, false)).toBe(4);
+    expect(of(8, true, 3)).toBe(3);
+  });
+});

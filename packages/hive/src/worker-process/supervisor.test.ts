@@ -1,0 +1,213 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { workerSchema, workerTelemetrySchema, type RbeeError } from "@rbee/contract";
+import { describe, expect, it } from "vitest";
+import { processStartedAt } from "../hardware/processes.ts";
+import { eventually } from "../testing/eventually.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { smallHive, token, type SmallHive } from "../testing/small-hive.ts";
+
+const alive = (pid: number | null) => pid !== null && processStartedAt(pid) !== null;
+const stateOf = ({ supervisor }: SmallHive, id: string) => supervisor.get(id).state;
+
+/** Starts an answer that goes on until the client leaves. */
+async function hold({ url }: SmallHive, id: string) {
+  const client = new AbortController();
+  const response = await fetch(`${url}/v1/workers/${id}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "x-wish": "hold" },
+    body: "{}",
+    signal: client.signal,
+  });
+  return { response, leave: () => client.abort() };
+}
+
+describe("starting a worker", () => {
+  it("goes from starting to ready, with its process, socket and log in place", async () => {
+    const hive = await smallHive();
+    const worker = workerSchema.parse(await hive.spawn());
+    expect(worker).toMatchObject({ state: "ready", model: "bee-tiny", device: "cpu", slots_total: 2, restarts: 0 });
+    expect(alive(worker.pid)).toBe(true);
+    const name = worker.worker_id.replace(":", "-");
+    expect(readdirSync(join(hive.home, "run")).sort()).toEqual([`${name}.json`, `${name}.sock`]);
+    await eventually("its words", async () =>
+      (await hive.client.workerLogs({ params: { id: worker.worker_id } })).includes("simple worker, good, env 1"),
+    );
+    const [facts] = hive.supervisor.facts();
+    expect(workerTelemetrySchema.parse({ ...facts, cpu_pct: null, rss_mb: null, vram_mb: null }).state).toBe("ready");
+  });
+
+  it("is refused before any process exists when the model, the backend or the device is not there", async () => {
+    const hive = await smallHive();
+    mkdirSync(join(hive.home, "models", "broken"));
+    writeFileSync(join(hive.home, "models", "broken", "m.gguf"), "not a model");
+    const codeOf = (body: object) =>
+      hive.client.spawnWorker({ body: { model: "bee-tiny", ...body } }).then(
+        () => "started",
+        (error: unknown) => (error as RbeeError).code,
+      );
+    expect(await codeOf({ model: "nothing" })).toBe("model_not_found");
+    expect(await codeOf({ model: "broken" })).toBe("model_not_found");
+    expect(await codeOf({ backend: "cuda" })).toBe("backend_unavailable");
+    expect(await codeOf({ device: "cuda:0" })).toBe("backend_unavailable");
+    expect(await codeOf({ slots: 64, context_length: 1_048_576 })).toBe("insufficient_ram");
+    expect(hive.supervisor.list()).toEqual([]);
+  });
+
+  it("fails with the worker's own error when the worker says why", async () => {
+    const hive = await smallHive("refuses");
+    const worker = await hive.spawn();
+    expect(worker).toMatchObject({ state: "failed", error: { message: "The model is of an unknown kind." } });
+    await eventually("its process is gone", () => !hive.supervisor.get(worker.worker_id).running);
+  });
+
+  it("fails with the exit code and the last words of a process that just ends", async () => {
+    const hive = await smallHive("exits");
+    const worker = await hive.spawn();
+    expect(worker).toMatchObject({ state: "failed", pid: null, error: { code: "worker_spawn_failed" } });
+    expect(worker.error?.message).toMatch(/exit code 3.*no such instruction set/u);
+    expect(readdirSync(join(hive.home, "run"))).toEqual([]);
+  });
+
+  it("fails when the program cannot be started at all", async () => {
+    const hive = await smallHive("", { command: ["/nonexistent/program"] });
+    expect(await hive.spawn()).toMatchObject({ state: "failed", error: { code: "worker_spawn_failed" } });
+  });
+
+  it("fails with worker_load_timeout when loading never ends, and ends the process", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("never ready", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("loading", () => stateOf(hive, worker_id) === "loading");
+    const { pid, load_progress } = hive.supervisor.get(worker_id).snapshot();
+    expect(load_progress).toBe(0.5);
+    clock.advance(30_000);
+    expect(hive.supervisor.get(worker_id).snapshot()).toMatchObject({
+      state: "failed",
+      error: { code: "worker_load_timeout" },
+    });
+    await eventually("its process is gone", () => !alive(pid));
+  });
+});
+
+describe("a worker that crashes", () => {
+  it("is noticed within a second and started again after a second", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    const { pid } = hive.supervisor.get(worker_id).snapshot();
+    process.kill(pid ?? 0, "SIGKILL");
+    await eventually("noticed", () => stateOf(hive, worker_id) === "starting", 1_000);
+    clock.advance(1_000);
+    expect(hive.supervisor.get(worker_id).snapshot().error).toMatchObject({ code: "worker_crashed" });
+    await eventually("ready again", () => stateOf(hive, worker_id) === "ready");
+    const again = hive.supervisor.get(worker_id).snapshot();
+    expect(again).toMatchObject({ restarts: 1, error: null });
+    expect(again.pid).not.toBe(pid);
+  });
+
+  it("again and again is started after 1, 2, 4, 8 and 16 s, then has failed", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("dies when ready", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    for (const waitMs of [1_000, 2_000, 4_000, 8_000, 16_000]) {
+      await eventually(`waits ${waitMs} ms`, () => clock.pending()[0] === waitMs);
+      clock.advance(waitMs);
+    }
+    await eventually("failed", () => stateOf(hive, worker_id) === "failed");
+    expect(hive.supervisor.get(worker_id).snapshot()).toMatchObject({
+      restarts: 5,
+      error: { code: "worker_crashed", message: "The worker process died (exit code 7)." },
+    });
+  }, 20_000);
+
+  it("is not started again when it is stopped while it waits", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("dies when ready", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("it waits", () => clock.pending()[0] === 1_000);
+    await hive.client.stopWorker({ params: { id: worker_id } });
+    expect(stateOf(hive, worker_id)).toBe("stopped");
+    expect(clock.pending()).toEqual([]);
+  });
+});
+
+describe("stopping a worker", () => {
+  it("lets it finish what it answers, refuses new requests meanwhile, and leaves nothing behind", async () => {
+    const hive = await smallHive();
+    const { worker_id, pid } = await hive.spawn();
+    const { leave } = await hold(hive, worker_id);
+    await eventually("busy", () => stateOf(hive, worker_id) === "busy");
+    const stopped = hive.client.stopWorker({ params: { id: worker_id } });
+    await eventually("draining", () => stateOf(hive, worker_id) === "draining");
+    const refused = await hold(hive, worker_id);
+    expect(refused.response.status).toBe(503);
+    expect(await refused.response.json()).toMatchObject({ error: { code: "worker_busy" } });
+    expect(alive(pid)).toBe(true);
+    leave();
+    await stopped;
+    expect(alive(pid)).toBe(false);
+    expect(stateOf(hive, worker_id)).toBe("stopped");
+    expect(readdirSync(join(hive.home, "run"))).toEqual([]);
+    expect(hive.supervisor.facts()).toEqual([]);
+    expect(hive.supervisor.list().length).toBe(1);
+  });
+
+  it("ends one that does not drain when its time is over, and logs that", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("deaf", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    const { pid } = hive.supervisor.get(worker_id).snapshot();
+    const stopped = hive.supervisor.get(worker_id).stop(30_000);
+    clock.advance(29_999);
+    expect(alive(pid)).toBe(true);
+    clock.advance(1);
+    await stopped;
+    expect(alive(pid)).toBe(false);
+    expect(hive.lines.at(-1)?.msg).toContain("still answered after 30000 ms");
+  });
+
+  it("a second time with less patience shortens the first", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("deaf", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    const first = hive.supervisor.get(worker_id).stop(30_000);
+    const second = hive.supervisor.get(worker_id).stop(2_000);
+    clock.advance(2_000);
+    await Promise.all([first, second]);
+    expect(stateOf(hive, worker_id)).toBe("stopped");
+  });
+
+  it("while it loads ends it at once", async () => {
+    const hive = await smallHive("never ready");
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("loading", () => stateOf(hive, worker_id) === "loading");
+    await hive.client.stopWorker({ params: { id: worker_id } });
+    expect(hive.supervisor.get(worker_id).snapshot()).toMatchObject({ state: "stopped", pid: null });
+  });
+
+  it("is forgotten five minutes later", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await hive.client.stopWorker({ params: { id: worker_id } });
+    clock.advance(299_000);
+    expect(hive.supervisor.list().length).toBe(1);
+    clock.advance(2_000);
+    expect(hive.supervisor.list()).toEqual([]);
+  });
+
+  it("stops no other, and a hive that shuts down stops all and starts none", async () => {
+    const hive = await smallHive();
+    const [one, two] = [await hive.spawn(), await hive.spawn()];
+    await hive.client.stopWorker({ params: { id: one.worker_id } });
+    expect(stateOf(hive, two.worker_id)).toBe("ready");
+    await hive.supervisor.stopAll(1_000);
+    expect(alive(two.pid)).toBe(false);
+    await expect(hive.spawn()).rejects.toMatchObject({ code: "overloaded" });
+    expect(existsSync(join(hive.home, "run", `${two.worker_id.replace(":", "-")}.sock`))).toBe(false);
+  });
+});

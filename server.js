@@ -8,6 +8,7 @@ await usePackagedNode(import.meta.url);
  * What the built queen publishes once she is made; see src/lib/server/queen.ts.
  * @typedef {object} Runtime
  * @property {{ host: string, port: number }} settings
+ * @property {Handler} heartbeat
  * @property {(address: { host: string, port: number }) => Promise<{ text: string }>} listening
  * @property {() => Promise<void>} stop
  */
@@ -45,6 +46,10 @@ const { handler } = await import(new URL("./build/handler.js", import.meta.url).
 const queen = Reflect.get(globalThis, Symbol.for("rbee.queen"));
 
 const server = createServer((request, response) => {
+  if (request.method === "POST" && request.url === "/v1/hive-heartbeat") {
+    queen.heartbeat(request, response);
+    return;
+  }
   const forwarded = isLoopback(request.socket.remoteAddress) ? request.headers["x-forwarded-proto"] : undefined;
   request.headers["x-forwarded-proto"] = forwarded === "https" ? "https" : "http";
   handler(request, response);

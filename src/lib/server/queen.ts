@@ -1,10 +1,11 @@
+import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { RbeeError, type Setting } from "@rbee/contract";
 import { describeSettings, loadSettings, queenSettings, SettingsError } from "@rbee/settings";
 import type { Logger } from "pino";
 import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
 import { openDatabase } from "#lib/server/db/index.ts";
-import { createHives, type Hives } from "#lib/server/hives/index.ts";
+import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
@@ -44,6 +45,8 @@ export interface QueenRuntime {
   readonly log: Logger;
   readonly settings: { readonly host: string; readonly port: number };
   readonly authenticate: AccountsService["authenticator"];
+  /** Answers heartbeats in front of SvelteKit. */
+  readonly heartbeat: RequestListener;
   /** The server accepts connections: starts what needs that, and tells what a person needs to know. */
   listening(address: { host: string; port: number }): Promise<StartReport>;
   /** Ends streams, hive and database, in this order; calling it again waits for the same end. */
@@ -181,6 +184,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     log,
     settings: { host: settings.host, port: settings.port },
     authenticate: accounts.authenticator,
+    heartbeat: heartbeatListener(hives, log),
     listening,
     stop: () => (ending ??= end()),
   };

@@ -40,7 +40,9 @@ export interface Call<E extends Endpoint> {
 /** What machines send is small; what is larger is refused before it is read. Chats have the server's own limit. */
 const machineBodyLimit = 1024 * 1024;
 
-function guard(owner: Owner, { person, refusal }: App.Locals): Person | null {
+function guard(owner: Owner, { person, refusal }: App.Locals, token: string | null): Person | null {
+  // Whose token it is only the body says; without any, the body is not even read.
+  if (owner === "hive" && token === null) throw new RbeeError("missing_api_key", "This needs the hive's token.");
   if (owner !== "person" && owner !== "admin") return person;
   if (person === null && refusal !== null) throw refusal;
   return owner === "admin" ? requireAdmin(person) : requirePerson(person);
@@ -94,7 +96,8 @@ export function endpoint<N extends EndpointName>(
   const row: Endpoint = queenEndpoints[name];
   return async ({ locals, params, request, url }) => {
     try {
-      const person = guard(row.owner, locals);
+      const token = bearerToken(request.headers.get("authorization"));
+      const person = guard(row.owner, locals, token);
       const query = row.query === undefined ? undefined : parseInput(row.query, Object.fromEntries(url.searchParams));
       const call = {
         queen: locals.queen,
@@ -103,7 +106,7 @@ export function endpoint<N extends EndpointName>(
         params,
         query,
         body: await readBody(row, request),
-        token: bearerToken(request.headers.get("authorization")),
+        token,
         requestId: locals.requestId,
         signal: request.signal,
         url,

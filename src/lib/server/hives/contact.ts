@@ -5,8 +5,8 @@ import type { HiveState, Registry } from "./registry.ts";
 import type { DiscoveryResult } from "./types.ts";
 
 const discoveryLimitMs = 10_000;
-/** How long a hive that could not be asked is left alone before its heartbeats make the queen ask again. */
-const askAgainAfterMs = 5_000;
+/** How long a hive that could not be asked is left alone before its heartbeats make the queen ask again; it doubles. */
+const askAgainAfterMs = { first: 5_000, most: 60_000 };
 
 /** Where a hive listens, and the token that it knows the queen by. */
 export interface HiveConnection {
@@ -37,7 +37,7 @@ export interface ContactOptions {
 
 export function createContact({ registry, fetch, log, now, advertisedUrl }: ContactOptions): Contact {
   const asking = new Map<string, Promise<Capabilities>>();
-  const failedAt = new Map<string, number>();
+  const failures = new Map<string, { count: number; askAgainAt: number }>();
 
   const connection = (hive: HiveState): HiveConnection => {
     if (hive.host === null || hive.port === null)
@@ -57,10 +57,12 @@ export function createContact({ registry, fetch, log, now, advertisedUrl }: Cont
       if (capabilities.hive_id !== hive.hiveId)
         throw new RbeeError("hive_invalid_response", `Another hive answers at the address of ${hive.name}.`);
       registry.setCapabilities(hive, capabilities);
-      failedAt.delete(hive.hiveId);
+      failures.delete(hive.hiveId);
       return capabilities;
     } catch (thrown) {
-      failedAt.set(hive.hiveId, now());
+      const count = failures.get(hive.hiveId)?.count ?? 0;
+      const { first, most } = askAgainAfterMs;
+      failures.set(hive.hiveId, { count: count + 1, askAgainAt: now() + Math.min(most, first * 2 ** count) });
       registry.setProblem(hive, toRbeeError(thrown));
       throw thrown;
     }
@@ -81,7 +83,7 @@ export function createContact({ registry, fetch, log, now, advertisedUrl }: Cont
     refreshWhenChanged(hive) {
       const rev = hive.heartbeat?.capabilities_rev;
       if (hive.capabilities !== null && hive.capabilities.capabilities_rev === rev) return;
-      if (asking.has(hive.hiveId) || now() - (failedAt.get(hive.hiveId) ?? 0) < askAgainAfterMs) return;
+      if (asking.has(hive.hiveId) || now() < (failures.get(hive.hiveId)?.askAgainAt ?? 0)) return;
       // The hive reached us, so it knows a URL that works: none is given.
       ask(hive, null).catch((error: unknown) => {
         log.warn({ hive: hive.name, err: toRbeeError(error).message }, "capabilities could not be read");

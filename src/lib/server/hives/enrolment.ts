@@ -5,6 +5,21 @@ import type { JoinTokens } from "./join-tokens.ts";
 import type { Registry } from "./registry.ts";
 import type { Hives } from "./types.ts";
 
+/** Uses the join token, or says why it cannot be used. */
+function refusalOf(joinTokens: JoinTokens, joinToken: string, taken: boolean): unknown {
+  try {
+    joinTokens.check(joinToken);
+    if (taken)
+      throw new RbeeError("already_exists", "A hive with this id is enrolled with another secret.", {
+        suggestion: "Remove that hive in the dashboard first, or delete hive.json on this machine.",
+      });
+    joinTokens.use(joinToken);
+    return undefined;
+  } catch (refusal) {
+    return refusal;
+  }
+}
+
 /**
  * Lets machines join with a join token. An enrolled hive can never be taken over: who does not hold its secret gets
  * `already_exists`, with or without a join token.
@@ -19,21 +34,15 @@ export function createEnrolment(registry: Registry, joinTokens: JoinTokens, log:
         { suggestion: "Run the same version of rbee on both machines." },
       );
     const { hive_id: hiveId, hive_token: token, name } = request;
-    const isItself = () => {
-      const known = registry.find(hiveId);
-      return known !== undefined && registry.holdsToken(known, token);
-    };
-    // A hive whose first answer got lost asks again with a token that is used up: its own secret is enough.
-    if (!isItself()) await limit.attempt(sender);
-    // From here to the enrolment nothing waits, so that two requests for one id cannot both find it free.
+    // Nothing waits between here and the enrolment, so that two requests for one id cannot both find it free.
     const known = registry.find(hiveId);
-    if (!isItself()) {
-      joinTokens.check(request.join_token);
-      if (known !== undefined)
-        throw new RbeeError("already_exists", "A hive with this id is enrolled with another secret.", {
-          suggestion: "Remove that hive in the dashboard first, or delete hive.json on this machine.",
-        });
-      joinTokens.use(request.join_token);
+    // A hive whose first answer got lost asks again with a token that is used up: its own secret is enough.
+    if (known === undefined || !registry.holdsToken(known, token)) {
+      const refusal = refusalOf(joinTokens, request.join_token, known !== undefined);
+      if (refusal !== undefined) {
+        await limit.attempt(sender);
+        throw refusal;
+      }
     }
     const hive = registry.enrol({
       hiveId,

@@ -58,3 +58,13 @@ export async function lanAddress(): Promise<string | null> {
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? null;
 }
+
+/**
+ * The address a request came from. One that a proxy on this machine passed on came from the address that this proxy
+ * saw, the last of `X-Forwarded-For`; other machines' word for it does not count.
+ */
+export function senderAddress(peer: string, forwardedFor: string | null | undefined): string {
+  const plain = plainAddress(peer);
+  const seenByProxy = forwardedFor?.split(",").at(-1)?.trim() ?? "";
+  return isLoopback(plain) && isIP(plainAddress(seenByProxy)) !== 0 ? plainAddress(seenByProxy) : plain;
+}

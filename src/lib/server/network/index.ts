@@ -1,2 +1,10 @@
-export { addressTowards, isLoopback, isLoopbackHost, lanAddress, plainAddress, urlHost } from "./addresses.ts";
+export {
+  addressTowards,
+  isLoopback,
+  isLoopbackHost,
+  lanAddress,
+  plainAddress,
+  senderAddress,
+  urlHost,
+} from "./addresses.ts";
 export { fetchThrough, hiveAgent } from "./agent.ts";

@@ -41,7 +41,9 @@ export async function ensureInstalled() {
   if (isInstalled()) return;
   process.stderr.write("Installing what rbee needs (about 700 MB on disk, a minute or two)…\n");
   const { program, before, shell } = npm();
-  const args = [...before, "ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
+  // No package needs its install script, newer versions of npm run none, and some would call a compiler.
+  const flags = ["--ignore-scripts", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  const args = [...before, "ci", ...flags, "--loglevel=error"];
   let result = await run(program, args, { shell });
   if (result.code !== 0 && result.signal === null) {
     process.stderr.write("The installation failed; trying once more…\n");

@@ -5,7 +5,7 @@
 export async function eventually<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 5_000,
+  limitMs = 8_000,
 ): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {

@@ -13,8 +13,8 @@ import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
 import { temporaryFolder } from "./fixture.ts";
 import { recordedLog, type LogLine } from "./recorded-log.ts";
+import { simpleWorker } from "./simple-worker-path.ts";
 
-export const simpleWorker = fileURLToPath(new URL("../worker-process/testing/simple-worker.js", import.meta.url));
 export const shippedModels = fileURLToPath(new URL("../../../../models", import.meta.url));
 export const token = "a".repeat(43);
 

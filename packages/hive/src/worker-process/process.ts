@@ -24,6 +24,8 @@ function workerEnvironment(extra: Readonly<Record<string, string>>): NodeJS.Proc
 export class WorkerProcess {
   readonly #child: ChildProcess;
   #ended = false;
+  /** We closed the channel: its end is expected, and Node will not say when its pipes are empty. */
+  #dismissed = false;
 
   constructor(
     command: readonly string[],
@@ -60,6 +62,10 @@ export class WorkerProcess {
     });
     child.on("exit", (code, signal) => {
       const reason = signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`;
+      if (this.#dismissed) {
+        end(reason);
+        return;
+      }
       // Its last words may still be in the pipes; a process it started may keep them open for ever.
       const limit = setTimeout(() => {
         end(reason);
@@ -81,6 +87,7 @@ export class WorkerProcess {
 
   /** Closes the channel, which ends a worker that still listens to it. */
   disconnect(): void {
+    this.#dismissed = true;
     if (this.#child.connected) this.#child.disconnect();
   }
 

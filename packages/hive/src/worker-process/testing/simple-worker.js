@@ -93,7 +93,7 @@ function serve() {
   });
 }
 
-process.on("disconnect", () => process.exit(0));
+if (life !== "stubborn") process.on("disconnect", () => process.exit(0));
 process.on("message", () => {
   if (life === "deaf") return;
   draining = true;
@@ -117,3 +117,4 @@ switch (life) {
   default:
     serve();
 }
+if (life === "stubborn") setInterval(() => {}, 1_000);

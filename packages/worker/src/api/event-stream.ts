@@ -22,7 +22,11 @@ export class EventStream {
    * Sends the headers at once. `render` makes an event of text; `comment` says what the stream is waiting for.
    * `onGone` is called when the reader leaves before the end.
    */
-  constructor(response: ServerResponse, hooks: { render(text: string): string; comment(): string; onGone(): void }) {
+  constructor(
+    response: ServerResponse,
+    hooks: { render(text: string): string; comment(): string; onGone(): void },
+    everyMs = commentEveryMs,
+  ) {
     this.#response = response;
     this.#render = hooks.render;
     response.writeHead(200, {
@@ -32,8 +36,8 @@ export class EventStream {
     });
     response.flushHeaders();
     this.#comments = setInterval(() => {
-      if (performance.now() - this.#lastWriteMs >= commentEveryMs * 0.9) this.#write(`: ${hooks.comment()}\n\n`);
-    }, commentEveryMs);
+      if (performance.now() - this.#lastWriteMs >= everyMs * 0.9) this.#write(`: ${hooks.comment()}\n\n`);
+    }, everyMs);
     response.on("drain", () => {
       this.#flush();
     });

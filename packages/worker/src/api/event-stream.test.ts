@@ -1,0 +1,81 @@
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { until } from "../../test/worker-process.ts";
+import { EventStream } from "./event-stream.ts";
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** A real connection: our end of it, and the reader's. */
+async function connect(): Promise<{ ours: ServerResponse; theirs: Promise<IncomingMessage> }> {
+  const arrived = Promise.withResolvers<ServerResponse>();
+  const listening = createServer((_, response) => {
+    arrived.resolve(response);
+  });
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  const address = listening.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const theirs = new Promise<IncomingMessage>((resolve, reject) =>
+    get({ port, agent: false }, resolve).on("error", reject),
+  );
+  return { ours: await arrived.promise, theirs };
+}
+
+const render = (text: string) => `data: ${text}\n\n`;
+const read = async (message: IncomingMessage) => {
+  let text = "";
+  for await (const part of message.setEncoding("utf8")) text += String(part);
+  return text;
+};
+
+describe("EventStream", () => {
+  it("sends headers at once and says what it waits for while it is silent", async () => {
+    const { ours, theirs } = await connect();
+    const stream = new EventStream(ours, { render, comment: () => "prefill 5/9", onGone: () => {} }, 20);
+    const message = await theirs;
+    expect(message.headers["content-type"]).toContain("text/event-stream");
+    const text = read(message);
+    await until("two comments", () => ours.writableLength === 0 && (ours.socket?.bytesWritten ?? 0) > 300);
+    stream.text("hello");
+    stream.end("data: [DONE]\n\n");
+    expect(await text).toMatch(/^(: prefill 5\/9\n\n)+data: hello\n\ndata: \[DONE\]\n\n$/u);
+  });
+
+  it("gathers text for a slow reader and loses none of it", async () => {
+    const { ours, theirs } = await connect();
+    let events = 0;
+    const counted = (text: string) => {
+      events++;
+      return render(text);
+    };
+    const stream = new EventStream(ours, { render: counted, comment: () => "", onGone: () => {} });
+    const message = await theirs;
+    const piece = "x".repeat(1000);
+    for (let count = 0; count < 5000; count++) stream.text(piece);
+    const sentBeforeReading = events;
+    expect(sentBeforeReading).toBeLessThan(5000);
+    stream.end("");
+    const text = await read(message);
+    expect(text.replaceAll(/data: |\n/gu, "")).toBe("x".repeat(5_000_000));
+  });
+
+  it("tells when the reader leaves before the end, and not after it", async () => {
+    const { ours, theirs } = await connect();
+    let gone = 0;
+    const stream = new EventStream(ours, { render, comment: () => "", onGone: () => gone++ });
+    (await theirs).destroy();
+    await until("gone", () => gone === 1);
+    stream.text("nobody hears this");
+
+    const second = await connect();
+    const finished = new EventStream(second.ours, { render, comment: () => "", onGone: () => gone++ });
+    finished.end("data: [DONE]\n\n");
+    await read(await second.theirs);
+    await until("closed", () => second.ours.closed);
+    expect(gone).toBe(1);
+  });
+});

@@ -32,6 +32,11 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     server.remove();
     process.exit(code);
   };
+  /** Waits for nothing, not even for the step that the library computes, which `process.exit` would. */
+  const exitAtOnce = () => {
+    server.remove();
+    process.kill(process.pid, "SIGKILL");
+  };
 
   const drain = async () => {
     if (draining) return;
@@ -39,7 +44,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     log.info("draining");
     setTimeout(() => {
       log.warn({ limit_ms: drainLimitMs }, "answers were still running at the end of the drain limit");
-      exit(1);
+      exitAtOnce();
     }, drainLimitMs).unref();
     await ready?.scheduler.drain();
     server.stop();
@@ -51,7 +56,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     onCommand: () => void drain(),
     onLost: () => {
       log.warn("the hive is gone");
-      exit(1);
+      exitAtOnce();
     },
   });
   process.on("SIGTERM", () => void drain());

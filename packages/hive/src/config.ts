@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { hiveSettings, loadSettings, SettingsError, type LoadedSettings } from "@rbee/settings";
@@ -104,6 +105,7 @@ export function loadConfig(
   }
   if (settings.joinToken !== undefined && settings.queenUrl === undefined)
     throw new SettingsError("--join-token needs --queen with the queen's address.");
+  settings = { ...settings, home: resolve(settings.home) };
   const modelDirs = [`${settings.home}/models`, ...(existsSync(shippedModels) ? [shippedModels] : [])];
   return {
     settings,

@@ -99,6 +99,11 @@ export class Hive {
     await Promise.all([drained, this.#stopping]);
   }
 
+  /** Notes an error that nobody caught; the process cannot be trusted after it. */
+  broken(error: unknown): void {
+    this.#log.fatal({ err: error }, "The hive ends: an error was not handled.");
+  }
+
   async #stopRest(drained: Promise<void>): Promise<void> {
     const { heartbeats, sender, server, hardware, unlock } = this.#parts;
     this.#log.info("The hive stops.");
@@ -128,7 +133,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const { home } = settings;
   const identity = Identity.open(home);
   const log = openLog({ home, level: settings.logLevel, onTerminal: config.parent === "none" });
-  const hardware = new Hardware(gpuSources(), pathToFileURL(config.workerCommand.at(-1) ?? home).href);
+  const hardware = new Hardware(gpuSources(), pathToFileURL(config.workerCommand[1] ?? home).href);
   const catalogue = new ModelCatalogue(config.modelDirs, log);
   const sampler = new Sampler(systemClock, () => hardware.gpus());
   const supervisor = new Supervisor({

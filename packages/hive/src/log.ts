@@ -31,6 +31,8 @@ export function openLog(options: { home: string; level: string; onTerminal: bool
   rotate(path);
   const file = pino.destination({ dest: path, sync: true, mode: 0o600 });
   const level = options.level as pino.Level;
+  // A terminal that was closed must not end the hive.
+  if (options.onTerminal) process.stdout.on("error", () => {});
   const streams = [{ stream: file, level }, ...(options.onTerminal ? [{ stream: terminal, level }] : [])];
   return pino(
     { name: "hive", level: options.level, redact: { paths: secrets, censor: "••••••" } },

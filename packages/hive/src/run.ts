@@ -30,7 +30,11 @@ export async function runHive(config: HiveConfig): Promise<void> {
   const leave = (waitMs: number) => {
     hive.stop(waitMs).then(() => process.exit(0), explain);
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on("uncaughtException", (error) => {
+    hive.broken(error);
+    process.exit(1);
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Asked twice, it waits for nothing.
     process.once(signal, () => {
       leave(drainMs);

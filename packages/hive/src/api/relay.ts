@@ -82,7 +82,7 @@ function decoded(id: string): string {
 function passedOn(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = {};
   // A header that the sender names in `connection` is for that connection alone, too.
-  const named = headers.connection?.toLowerCase();
+  const named = headers.connection?.toLowerCase().split(/\s*,\s*/u);
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || ownToConnection.has(name) || named?.includes(name) === true) continue;
     kept[name] = value;

@@ -9,7 +9,7 @@ export interface ParentChannel {
 export function ipcParent(): ParentChannel {
   return {
     listening: (port) => {
-      if (process.connected) process.send?.({ type: "listening", port });
+      if (process.connected) process.send?.({ type: "listening", port }, undefined, undefined, () => {});
     },
     onGone: (action) => {
       if (!process.connected) {

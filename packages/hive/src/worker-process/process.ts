@@ -7,6 +7,8 @@ export type ExitReason = string;
 
 export interface WorkerProcessEvents {
   readonly message: (message: WorkerMessage) => void;
+  /** Whether its end is to be told only when all that it said has been read. */
+  readonly awaitsLastWords: () => boolean;
   /** Called exactly once. `startError` is set when the process could not even be started. */
   readonly exit: (reason: ExitReason, startError?: Error) => void;
 }
@@ -24,8 +26,6 @@ function workerEnvironment(extra: Readonly<Record<string, string>>): NodeJS.Proc
 export class WorkerProcess {
   readonly #child: ChildProcess;
   #ended = false;
-  /** We closed the channel: its end is expected, and Node will not say when its pipes are empty. */
-  #dismissed = false;
 
   constructor(
     command: readonly string[],
@@ -62,7 +62,7 @@ export class WorkerProcess {
     });
     child.on("exit", (code, signal) => {
       const reason = signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`;
-      if (this.#dismissed) {
+      if (!events.awaitsLastWords()) {
         end(reason);
         return;
       }
@@ -87,7 +87,6 @@ export class WorkerProcess {
 
   /** Closes the channel, which ends a worker that still listens to it. */
   disconnect(): void {
-    this.#dismissed = true;
     if (this.#child.connected) this.#child.disconnect();
   }
 

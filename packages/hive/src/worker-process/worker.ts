@@ -263,6 +263,7 @@ export class SupervisedWorker {
       message: (message) => {
         this.#hear(message);
       },
+      awaitsLastWords: () => this.#phase.kind === "starting" || this.#phase.kind === "loading",
       exit: (reason, startError) => {
         this.#exited(reason, startError);
       },

@@ -59,6 +59,8 @@ export class LlamaEngine implements Engine {
 
   keep(slot: number, length: number): number {
     const { context } = this.#native;
+    // A conversation that simply goes on needs nothing erased, which even a recurrent model can do.
+    if (length > 0 && context.getSequenceKvCacheMaxPosition(slot) === length - 1) return length;
     // Sliding-window models have dropped the beginning, and recurrent ones cannot forget only the end.
     const partly =
       length > 0 &&

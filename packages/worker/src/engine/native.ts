@@ -15,8 +15,7 @@ export interface NativeContext {
   disposeSequence(sequence: number): void;
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
   getSequenceKvCacheMinPosition(sequence: number): number;
-  getContextSize(): number;
-  getThreads(): number;
+  getSequenceKvCacheMaxPosition(sequence: number): number;
 }
 
 export interface NativeSamplerConfig {
@@ -66,7 +65,16 @@ function inner(owner: object, name: string, methods: readonly string[]): object 
 /** Reaches into a loaded model and context. Throws a plain `Error` when the library is not the one that this was written for. */
 export function nativeOf(model: LlamaModel, context: LlamaContext): Native {
   const nativeModel = inner(model, "_model", ["tokenize", "detokenize", "getTokenString", "getTokenAttributes"]);
-  const nativeContext = inner(context, "_ctx", ["initBatch", "addToBatch", "decodeBatch", "sampleToken"]);
+  const nativeContext = inner(context, "_ctx", [
+    "initBatch",
+    "addToBatch",
+    "decodeBatch",
+    "sampleToken",
+    "disposeSequence",
+    "removeTokenCellsFromSequence",
+    "getSequenceKvCacheMinPosition",
+    "getSequenceKvCacheMaxPosition",
+  ]);
   const bindings = inner(model.llama, "_bindings", ["AddonSampler"]);
   const NativeSamplerClass = Reflect.get(bindings, "AddonSampler") as new (model: object) => NativeSampler;
   return {

@@ -20,6 +20,10 @@ function cut(bytes: Uint8Array, places: readonly number[]): Piece[] {
   return [0, ...edges].map((from, index) => pieceOf(bytes.subarray(from, edges[index] ?? bytes.length)));
 }
 
+/** Characters of one to four bytes. */
+const characters = ["a", " ", "\n", "é", "ß", "日", "€", "\uFEFF", "🐝", "\u{10FFFF}"];
+const text = fc.array(fc.constantFrom(...characters), { maxLength: 40 }).map((parts) => parts.join(""));
+
 describe("Utf8Text", () => {
   it("gives the same text however its bytes are cut, and whole characters only", () => {
     fc.assert(

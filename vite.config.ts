@@ -31,6 +31,7 @@ const contentSecurity = {
     "style-src": ["self" as const, "unsafe-inline" as const],
     "img-src": ["self" as const, "data:" as const],
     "connect-src": ["self" as const],
+    "font-src": ["self" as const, "data:" as const],
     "object-src": ["none" as const],
     "base-uri": ["self" as const],
     "form-action": ["self" as const],

@@ -21,6 +21,7 @@ describe("times", () => {
   it("say how far away a moment is, before and after now", () => {
     expect(relative(now - 12_000, now)).toBe("12 s ago");
     expect(relative(now + 3 * 86_400_000, now)).toBe("in 3 d");
+    expect(relative(now + 7 * 86_400_000 - 800, now)).toBe("in 7 d");
     expect(relative(now - 1_000, now)).toBe("just now");
     expect(relative(now + 500, now)).toBe("just now");
   });

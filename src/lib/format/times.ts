@@ -22,12 +22,18 @@ export function span(ms: number): string {
   return `${Math.floor(ms / day)} d`;
 }
 
+/** What is still to come is rounded, not cut: a link made for a week just now ends in 7 d, not in 6. */
+function rounded(ms: number): string {
+  const unit = ms >= day ? day : ms >= hour ? hour : ms >= minute ? minute : second;
+  return span(Math.round(ms / unit) * unit);
+}
+
 /** How far `at` is from `now`, both Unix ms: `just now`, `12 s ago`, `in 3 d`. */
 export function relative(at: number | null | undefined, now: number): string {
   if (at === null || at === undefined) return unknown;
   const distance = now - at;
   if (Math.abs(distance) < 3 * second) return words.frame.times.now;
-  return distance > 0 ? words.frame.times.ago(span(distance)) : words.frame.times.in(span(-distance));
+  return distance > 0 ? words.frame.times.ago(span(distance)) : words.frame.times.in(rounded(-distance));
 }
 
 /** The exact time in the reader's own zone, for hovering. */

@@ -22,7 +22,8 @@ export interface Answer {
   finish: string | null;
   timings: Timings | null;
   firstWordMs: number | null;
-  hiveId: string | null;
+  /** Name or id of the machine that answered, as far as it is known. */
+  machine: string | null;
 }
 export type Turn = Question | Answer;
 
@@ -93,7 +94,7 @@ export class Chat {
       finish: null,
       timings: null,
       firstWordMs: null,
-      hiveId: null,
+      machine: null,
     });
     const answer = this.turns.at(-1);
     if (answer?.role !== "assistant") return;
@@ -114,7 +115,7 @@ export class Chat {
         body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
         signal: abort.signal,
       });
-      answer.hiveId = response.headers.get("x-rbee-hive");
+      answer.machine = response.headers.get("x-rbee-hive");
       if (!response.ok || response.body === null) {
         answer.problem = await problemOfResponse(response);
         answer.state = "failed";

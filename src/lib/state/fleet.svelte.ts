@@ -43,6 +43,12 @@ export class Fleet {
     return this.hives.find((hive) => hive.hive_id === id);
   }
 
+  /** The one machine that can have answered for a model; null when it may have been another. */
+  onlyHostOf(modelId: string): FleetHive | null {
+    const hosts = this.hives.filter((hive) => hive.workers.some((worker) => worker.model === modelId));
+    return hosts.length === 1 ? (hosts[0] ?? null) : null;
+  }
+
   model(id: string): FleetModel | undefined {
     return this.models.find((model) => model.id === id);
   }

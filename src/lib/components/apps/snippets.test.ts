@@ -15,8 +15,8 @@ describe("a snippet", () => {
   });
 
   it("for curl is what a shell understands, whatever is in the model's name", () => {
-    const shown = snippet("curl", { ...facts, model: "it's" }).replace(/^curl/u, "printf '%s\\n'");
-    const words = execFileSync("sh", ["-c", shown], { encoding: "utf8" }).trimEnd().split("\n");
+    const shown = snippet("curl", { ...facts, model: "it's" }).replace(/^curl/u, "printf '%s\\0'");
+    const words = execFileSync("sh", ["-c", shown], { encoding: "utf8" }).split("\0").slice(0, -1);
     expect(words[0]).toBe("http://192.168.1.20:7833/v1/chat/completions");
     expect(words).toContain("Authorization: Bearer rbee_abc");
     expect(JSON.parse(words.at(-1) ?? "")).toMatchObject({ model: "it's" });

@@ -19,7 +19,7 @@ export function snippet(language: Language, { apiUrl, key, model }: SnippetFacts
   const question = words.apps.snippets.question;
   const base = `${apiUrl}/v1`;
   if (language === "curl") {
-    const body = JSON.stringify({ model, messages: [{ role: "user", content: question }] });
+    const body = `{\n    "model": ${quoted(model)},\n    "messages": [{"role": "user", "content": ${quoted(question)}}]\n  }`;
     return [
       `curl ${base}/chat/completions \\`,
       `  -H ${shellQuoted(`Authorization: Bearer ${key}`)} \\`,

@@ -1,12 +1,13 @@
 /** A person's own account, usage and the queen's settings. */
 export const account = {
   title: "Account",
-  profile: { name: "Name", role: "Role", since: "Member since", theme: "Theme" },
+  profile: { name: "Name", role: "Role", since: "Joined", theme: "Theme" },
   sessions: {
     title: "Where you are signed in",
     current: "this one",
     unknownDevice: "Unknown device",
     device: (browser: string, system: string) => `${browser} on ${system}`,
+    deviceColumn: "Device",
     address: "Address",
     seen: "Last seen",
     signedIn: "Signed in",

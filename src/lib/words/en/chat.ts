@@ -11,6 +11,7 @@ export const chat = {
     memory: "Chats are kept in this tab only: a reload or a closed tab forgets them.",
   },
   prompts: ["Who are you?", "What is rbee?", "Tell me a story about a bee"],
+  starting: { title: "The machines are starting", text: "Their models appear here in a few seconds." },
   noModels: {
     title: "No model to chat with",
     admin: "Put a model into a machine's models folder, then look again.",

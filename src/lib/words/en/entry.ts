@@ -12,7 +12,7 @@ export const entry = {
     strong: "Strong.",
     rule: "At least 8 characters. A few unrelated words work well.",
   },
-  nameRule: "Letters, digits, spaces and . _ - are fine. You sign in with it.",
+  nameRule: "You sign in with it.",
 
   setup: {
     pageTitle: "Set up",

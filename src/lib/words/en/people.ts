@@ -8,6 +8,7 @@ export const people = {
   never: "Never",
   role: {
     label: (name: string) => `Role of ${name}`,
+    change: "Change role",
     makeAdmin: "Make administrator",
     makeMember: "Make member",
     changed: (name: string, role: string) => `${name} is now ${role}.`,

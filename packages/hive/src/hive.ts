@@ -150,7 +150,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     sharedMachine: config.parent === "ipc",
   });
   await Promise.all([hardware.start(), catalogue.scan()]);
-  let scannedAt = systemClock.now();
+  let scannedAt = systemClock.monotonic();
 
   const describe = async (): Promise<Capabilities> => {
     const { cpu, ramTotalMb, backends, devices } = await hardware.inventory();
@@ -172,10 +172,10 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   };
   const rescan = async () => {
     await catalogue.scan();
-    scannedAt = systemClock.now();
+    scannedAt = systemClock.monotonic();
   };
   const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
-    if (systemClock.now() - scannedAt > rescanAfterMs) await rescan();
+    if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
     const [{ capabilities_rev }, node, workers] = await Promise.all([
       describe(),
       sampler.node(),

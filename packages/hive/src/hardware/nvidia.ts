@@ -60,7 +60,7 @@ export class NvidiaSource implements GpuSource {
   }
 
   read(): Promise<readonly Gpu[]> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const cards = [...this.#cards.values()].map(({ card, readAt }) =>
       now - readAt > this.#staleAfterMs ? forgetLive(card) : card,
     );
@@ -101,7 +101,7 @@ export class NvidiaSource implements GpuSource {
       this.#watchForSilence(child);
       this.#failures = 0;
       const first = this.#cards.size === 0;
-      this.#cards.set(card.uuid, { card, readAt: this.#clock.now() });
+      this.#cards.set(card.uuid, { card, readAt: this.#clock.monotonic() });
       if (first) void this.#listSlices().then(settled);
     });
     child.on("close", () => {

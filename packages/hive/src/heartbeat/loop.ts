@@ -70,7 +70,7 @@ export class HeartbeatLoop {
     const { state, sendInMs } = transition(this.#state, event);
     const before = this.#state.kind;
     this.#state = state;
-    this.#dueAt = sendInMs === null ? null : this.#options.clock.now() + sendInMs;
+    this.#dueAt = sendInMs === null ? null : this.#options.clock.monotonic() + sendInMs;
     this.#wake.abort();
     this.#wake = new AbortController();
     if (before !== state.kind) this.#announce(before);
@@ -101,7 +101,7 @@ export class HeartbeatLoop {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const { clock } = this.#options;
-      const waitMs = this.#dueAt === null ? null : this.#dueAt - clock.now();
+      const waitMs = this.#dueAt === null ? null : this.#dueAt - clock.monotonic();
       if (waitMs === null) await aborted(this.#wake.signal);
       else if (waitMs > 0) await clock.sleep(waitMs, this.#wake.signal);
       else await this.#send();
@@ -112,16 +112,17 @@ export class HeartbeatLoop {
     const { clock, queenUrl } = this.#options;
     const url = queenUrl();
     const moves = this.#moves;
-    const sentAt = clock.now();
+    const sentAt = clock.monotonic();
     this.#sendingTo = url;
     const result = await this.#attempt(url);
     this.#sendingTo = undefined;
     if (this.#stopped || moves !== this.#moves) return;
     this.#note(result, url);
     // A heartbeat a second means from one sending to the next, however long the answer took.
-    const tookMs = clock.now() - sentAt;
+    const tookMs = clock.monotonic() - sentAt;
     this.#apply(result.kind === "failed" ? { kind: "failed", tookMs } : { kind: "delivered" });
-    if (result.kind === "delivered" && this.#dueAt !== null) this.#dueAt = Math.max(clock.now(), this.#dueAt - tookMs);
+    if (result.kind === "delivered" && this.#dueAt !== null)
+      this.#dueAt = Math.max(clock.monotonic(), this.#dueAt - tookMs);
   }
 
   async #attempt(url: string | undefined): Promise<SendResult> {

@@ -33,7 +33,7 @@ export class Sampler {
   /** The machine now; the first call has no CPU figure, since that needs two readings. */
   async node(): Promise<NodeTelemetry> {
     const [memory, gpus] = await Promise.all([readMemory(), this.#gpus()]);
-    const at = this.#clock.now();
+    const at = this.#clock.monotonic();
     const cpuTimes = readCpuTimes();
     const before = this.#previous;
     const elapsedMs = before === undefined ? 0 : at - before.at;
@@ -62,7 +62,7 @@ export class Sampler {
   async workers(facts: readonly WorkerFacts[]): Promise<WorkerTelemetry[]> {
     const pids = facts.flatMap(({ pid }) => (pid === null ? [] : [pid]));
     const readings = await readProcesses(pids);
-    const at = this.#clock.now();
+    const at = this.#clock.monotonic();
     const before = this.#processes;
     this.#processes = new Map([...readings].map(([pid, reading]) => [pid, { reading, at }]));
     return facts.map((worker) => {

@@ -18,6 +18,10 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#now;
+  }
+
   after(ms: number, action: () => void): () => void {
     const alarm = { at: this.#now + ms, ring: action };
     this.#alarms.add(alarm);

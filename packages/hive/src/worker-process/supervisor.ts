@@ -185,7 +185,7 @@ export class Supervisor {
   }
 
   #prune(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.monotonic();
     const ended = [...this.#workers.values()].flatMap((worker) =>
       worker.endedAt === null || worker.running ? [] : [{ id: worker.id, endedAt: worker.endedAt }],
     );

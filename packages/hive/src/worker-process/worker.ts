@@ -12,27 +12,9 @@ import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
 import { WorkerLogFile } from "./log-file.ts";
+import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
 import { WorkerProcess } from "./process.ts";
 import type { RunFiles } from "./run-files.ts";
-
-interface Serving {
-  readonly slots_total: number;
-  readonly context_length: number;
-  readonly slots_busy: number;
-  readonly queued: number;
-  readonly tokens_per_s: number;
-  readonly ready_at: number;
-}
-
-type Phase =
-  | { readonly kind: "starting" }
-  | { readonly kind: "loading"; readonly progress: number }
-  | { readonly kind: "serving"; readonly serving: Serving }
-  /** It crashed and waits for its next start. */
-  | { readonly kind: "recovering" }
-  | { readonly kind: "draining"; readonly serving: Serving | null; readonly endsAt: number }
-  | { readonly kind: "stopped"; readonly at: number }
-  | { readonly kind: "failed"; readonly at: number };
 
 export interface WorkerOptions {
   /** Program and first arguments. */
@@ -85,14 +67,7 @@ export class SupervisedWorker {
   }
 
   get state(): WorkerState {
-    switch (this.#phase.kind) {
-      case "serving":
-        return this.#phase.serving.slots_busy > 0 ? "busy" : "ready";
-      case "recovering":
-        return "starting";
-      default:
-        return this.#phase.kind;
-    }
+    return stateOf(this.#phase);
   }
 
   /** Whether it still holds, or is about to take, memory that the system does not count yet. */
@@ -104,7 +79,7 @@ export class SupervisedWorker {
     return this.#options.process.device;
   }
 
-  /** When it came to its end; null while it has not. */
+  /** When it came to its end, by the clock that never jumps; null while it has not. */
   get endedAt(): number | null {
     return this.#phase.kind === "stopped" || this.#phase.kind === "failed" ? this.#phase.at : null;
   }
@@ -115,7 +90,7 @@ export class SupervisedWorker {
 
   snapshot(): Worker {
     const { model, backend, device } = this.#options.process;
-    const serving = this.#serving();
+    const serving = servingIn(this.#phase);
     return {
       worker_id: this.id,
       model,
@@ -124,7 +99,7 @@ export class SupervisedWorker {
       device,
       state: this.state,
       pid: this.#process?.pid ?? null,
-      load_progress: this.#loadProgress(),
+      load_progress: loadProgressIn(this.#phase),
       context_length: serving?.context_length ?? null,
       slots_total: serving?.slots_total ?? null,
       slots_busy: serving?.slots_busy ?? null,
@@ -140,7 +115,7 @@ export class SupervisedWorker {
     const { worker_id, model, engine, backend, device, state, pid, load_progress, slots_total, slots_busy } =
       this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
-    const tokens_per_s = this.#serving()?.tokens_per_s ?? null;
+    const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
     return {
       worker_id,
       model,
@@ -162,24 +137,8 @@ export class SupervisedWorker {
    * @throws {RbeeError} `model_loading`, `worker_busy` while draining, its own error when it failed, `worker_not_found`.
    */
   connections(): Pool {
-    switch (this.#phase.kind) {
-      case "serving":
-        if (this.#pool !== undefined) return this.#pool;
-        throw loading();
-      case "starting":
-      case "loading":
-      case "recovering":
-        throw loading();
-      case "draining":
-        throw new RbeeError("worker_busy", "The worker is being stopped and takes no more requests.", {
-          retryAfterS: 1,
-        });
-      case "failed":
-        if (this.#error !== null) throw RbeeError.fromBody({ error: this.#error }, "worker_crashed");
-        throw new RbeeError("worker_crashed", "The worker has failed.");
-      case "stopped":
-        throw new RbeeError("worker_not_found", "The worker has been stopped.");
-    }
+    if (this.#phase.kind === "serving" && this.#pool !== undefined) return this.#pool;
+    throw refusalIn(this.#phase, this.#error);
   }
 
   /** Resolves when it has left `starting` and `loading`, at the latest after `limitMs`. */
@@ -210,32 +169,23 @@ export class SupervisedWorker {
         this.#drain(this.#phase.serving, drainMs);
         break;
       case "draining":
-        if (clock.now() + drainMs < this.#phase.endsAt) this.#drain(this.#phase.serving, drainMs);
+        if (clock.monotonic() + drainMs < this.#phase.endsAt) this.#drain(this.#phase.serving, drainMs);
         break;
       case "starting":
       case "loading":
         this.#cancelTimer();
-        this.#enter({ kind: "draining", serving: null, endsAt: clock.now() });
+        this.#enter({ kind: "draining", serving: null, endsAt: clock.monotonic() });
         this.#process?.kill();
         break;
       case "recovering":
         this.#cancelTimer();
-        this.#end({ kind: "stopped", at: clock.now() });
+        this.#end({ kind: "stopped", at: clock.monotonic() });
         break;
       case "stopped":
       case "failed":
         this.#process?.kill();
     }
     return this.#gone();
-  }
-
-  #serving(): Serving | null {
-    return this.#phase.kind === "serving" || this.#phase.kind === "draining" ? this.#phase.serving : null;
-  }
-
-  #loadProgress(): number | null {
-    if (this.#phase.kind === "loading") return this.#phase.progress;
-    return this.state === "starting" ? 0 : null;
   }
 
   #enter(phase: Phase): void {
@@ -333,7 +283,7 @@ export class SupervisedWorker {
   #drain(serving: Serving | null, drainMs: number): void {
     const { clock, log } = this.#options;
     this.#cancelTimer();
-    this.#enter({ kind: "draining", serving, endsAt: clock.now() + drainMs });
+    this.#enter({ kind: "draining", serving, endsAt: clock.monotonic() + drainMs });
     if (drainMs === 0) {
       this.#process?.kill();
       return;
@@ -363,8 +313,8 @@ export class SupervisedWorker {
       { worker_id: this.id, model: options.model, code: error.code },
       `${options.model} failed: ${error.message}`,
     );
-    if (this.#process === undefined) this.#end({ kind: "failed", at: clock.now() });
-    else this.#enter({ kind: "failed", at: clock.now() });
+    if (this.#process === undefined) this.#end({ kind: "failed", at: clock.monotonic() });
+    else this.#enter({ kind: "failed", at: clock.monotonic() });
   }
 
   #exited(reason: string, startError?: Error): void {
@@ -384,7 +334,7 @@ export class SupervisedWorker {
         this.#crashed(reason, this.#options.clock.now() - phase.serving.ready_at);
         break;
       case "draining":
-        this.#end({ kind: "stopped", at: this.#options.clock.now() });
+        this.#end({ kind: "stopped", at: this.#options.clock.monotonic() });
         break;
       case "recovering":
         break;
@@ -432,8 +382,4 @@ export class SupervisedWorker {
     this.#logFile.close();
     this.#enter(phase);
   }
-}
-
-function loading(): RbeeError {
-  return new RbeeError("model_loading", "The model is still loading.", { retryAfterS: 1 });
 }

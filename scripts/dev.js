@@ -4,10 +4,28 @@ import { ensureInstalled } from "./prepare/install.js";
 import { usePackagedNode } from "./packaged-node.js";
 
 /** What the queen publishes once she has been made; see src/lib/server/queen.ts.
- * @typedef {{ listening(address: { host: string; port: number }): Promise<unknown>; stop(): Promise<void> }} Runtime */
+ * @typedef {object} Runtime
+ * @property {(address: { host: string; port: number }) => Promise<{ text: string }>} listening
+ * @property {() => Promise<void>} stop
+ * @property {import("node:http").RequestListener} heartbeat
+ */
 
 /** @returns {Runtime | undefined} */
 const runtime = () => Reflect.get(globalThis, Symbol.for("rbee.queen"));
+
+/** As in server.js, heartbeats are taken in front of SvelteKit, whose development server would show each of them.
+ * @type {import("vite").Plugin} */
+const heartbeats = {
+  name: "rbee-heartbeats",
+  configureServer: ({ middlewares }) => {
+    middlewares.use((request, response, next) => {
+      const current = runtime();
+      if (request.method === "POST" && request.url === "/v1/hive-heartbeat" && current !== undefined)
+        current.heartbeat(request, response);
+      else next();
+    });
+  },
+};
 
 await script(async () => {
   await ensureInstalled();
@@ -20,9 +38,12 @@ await script(async () => {
   const { loadSettings, queenSettings } = await import("../packages/settings/src/index.ts");
   const { port, host } = loadSettings(queenSettings).values;
   const { createServer } = await import("vite");
-  const vite = await createServer({ server: { port, host, strictPort: true } });
+  const vite = await createServer({
+    server: { port, host, strictPort: true },
+    clearScreen: false,
+    plugins: [heartbeats],
+  });
   await vite.listen();
-  vite.printUrls();
 
   /** @type {Runtime | undefined} */
   let known;
@@ -31,9 +52,10 @@ await script(async () => {
     const current = runtime();
     if (current === undefined || current === known) return;
     known = current;
-    current.listening({ host, port }).catch((/** @type {unknown} */ error) => {
-      process.stderr.write(`${String(error)}\n`);
-    });
+    current.listening({ host, port }).then(
+      ({ text }) => process.stdout.write(text),
+      (/** @type {unknown} */ error) => process.stderr.write(`${String(error)}\n`),
+    );
   }, 200);
   const loopback = `http://127.0.0.1:${port}/health`;
   await fetch(loopback).catch(() => undefined);

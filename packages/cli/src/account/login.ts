@@ -17,7 +17,7 @@ export function login(parent: Command): void {
     perform(options, async ({ env, signal, answer, narrate }) => {
       const url = queenUrl(address);
       const { configDir } = loadSettings(queenSettings, { env }).values;
-      const key = await readSecret(`API key for ${url} (make one on its page "Keys"): `, signal);
+      const key = await readSecret(`API key for ${url} (its page "Apps" makes one): `, signal);
       if (key === "") throw new UsageError("No API key was given.");
       const user = await queenClient({ baseUrl: url, token: key }).me({ signal });
       writeLogin(configDir, { url, api_key: key, user: user.name });

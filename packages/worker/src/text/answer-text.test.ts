@@ -22,21 +22,17 @@ function cut(bytes: Uint8Array, places: readonly number[]): Piece[] {
 
 /** Characters of one to four bytes. */
 const characters = ["a", " ", "\n", "é", "ß", "日", "€", "\uFEFF", "🐝", "\u{10FFFF}"];
-const text = fc.array(fc.constantFrom(...characters), { maxLength: 40 }).map((parts) => parts.join(""));
+const anyText = fc.array(fc.constantFrom(...characters), { maxLength: 40 }).map((parts) => parts.join(""));
 
 describe("Utf8Text", () => {
   it("gives the same text however its bytes are cut, and whole characters only", () => {
     fc.assert(
-      fc.property(
-        fc.string({ unit: "binary", maxLength: 60 }),
-        fc.array(fc.nat(200), { maxLength: 12 }),
-        (text, places) => {
-          const utf8 = new Utf8Text();
-          const parts = cut(new TextEncoder().encode(text), places).map((piece) => utf8.push(piece));
-          expect(parts.join("") + utf8.end()).toBe(text);
-          expect(parts.every((part) => part.isWellFormed())).toBe(true);
-        },
-      ),
+      fc.property(anyText, fc.array(fc.nat(200), { maxLength: 12 }), (text, places) => {
+        const utf8 = new Utf8Text();
+        const parts = cut(new TextEncoder().encode(text), places).map((piece) => utf8.push(piece));
+        expect(parts.join("") + utf8.end()).toBe(text);
+        expect(parts.every((part) => part.isWellFormed())).toBe(true);
+      }),
     );
   });
 

@@ -52,8 +52,8 @@ export function createAccounts({ db, localToken, now }: AccountsOptions): Accoun
   const code = newSetupCode();
   const tenMinutes = { windowS: 600 };
   const limits = {
-    signInByName: attemptLimit({ attempts: 20, ...tenMinutes, what: "sign in" }),
-    signInByAddress: attemptLimit({ attempts: 40, ...tenMinutes, what: "sign in" }),
+    signInByName: attemptLimit({ attempts: 10, ...tenMinutes, what: "sign in" }),
+    signInByAddress: attemptLimit({ attempts: 20, ...tenMinutes, what: "sign in" }),
     setup: attemptLimit({ attempts: 10, ...tenMinutes, what: "set rbee up" }),
     invitation: attemptLimit({ attempts: 30, ...tenMinutes, what: "use an invitation" }),
   };

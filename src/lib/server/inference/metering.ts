@@ -25,6 +25,13 @@ const errorMark = Buffer.from('data: {"error":');
 const doneMark = Buffer.from("data: [DONE]");
 const contentMark = Buffer.from('"content":');
 
+/** Whether a line begins with the mark: inside a line it may be something that the model said. */
+function hasLine(lines: Buffer, mark: Buffer): boolean {
+  for (let at = lines.indexOf(mark); at !== -1; at = lines.indexOf(mark, at + 1))
+    if (at === 0 || lines[at - 1] === newline) return true;
+  return false;
+}
+
 function jsonOfLine(lines: Buffer, at: number): unknown {
   const start = lines.lastIndexOf(newline, at) + 1;
   const end = lines.indexOf(newline, at);
@@ -47,8 +54,8 @@ function hasContent(lines: Buffer): boolean {
 }
 
 /**
- * Meters a chat stream by looking for a few byte marks; only the line that holds the timings is ever parsed. The marks
- * cannot appear inside generated text, because JSON escapes its quotation marks and newlines.
+ * Meters a chat stream by looking for a few byte marks; only the line that holds the timings is ever parsed. Marks
+ * with quotation marks cannot appear inside generated text, because JSON escapes those.
  */
 export function createMeter(): Meter {
   let rest: Buffer | undefined;
@@ -63,7 +70,7 @@ export function createMeter(): Meter {
     if (timingsAt !== -1) timings = chunkSchema.safeParse(jsonOfLine(lines, timingsAt)).data?.timings ?? null;
     const errorAt = lines.indexOf(errorMark);
     if (errorAt !== -1) errorCode = errorBodySchema.safeParse(jsonOfLine(lines, errorAt)).data?.error.code ?? null;
-    done ||= lines.includes(doneMark);
+    done ||= hasLine(lines, doneMark);
   };
 
   return {

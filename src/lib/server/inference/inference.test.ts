@@ -1,0 +1,311 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { RbeeError, streamErrorEvent, type ChatRequest, type WorkerState } from "@rbee/contract";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createHives } from "#lib/server/hives/index.ts";
+import { fetchThrough, hiveAgent } from "#lib/server/network/index.ts";
+import { createVault } from "#lib/server/secrets/index.ts";
+import {
+  capabilities,
+  eventually,
+  heartbeat,
+  hiveModel,
+  newHiveId,
+  newHiveToken,
+  person,
+  silentLog,
+  temporaryDatabase,
+} from "#lib/server/testing/index.ts";
+import type { UsageEntry } from "#lib/server/usage/index.ts";
+import { createInference } from "./inference.ts";
+
+type ChatHandler = (request: IncomingMessage, response: ServerResponse, workerId: string) => void;
+
+const timings = {
+  cache_n: 2,
+  prompt_n: 3,
+  prompt_ms: 1,
+  prompt_per_second: 1,
+  predicted_n: 4,
+  predicted_ms: 1,
+  predicted_per_second: 1,
+};
+const sse = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
+const token = (content: string) => sse({ choices: [{ delta: { content } }] });
+const good = `${token("Hel")}${token("lo")}${sse({ choices: [{ delta: {} }], timings })}data: [DONE]\n\n`;
+const begin = (response: ServerResponse) => response.writeHead(200, { "content-type": "text/event-stream" });
+const answerWell: ChatHandler = (_, response) => void begin(response).end(good);
+const refuseWith =
+  (code: "worker_crashed" | "context_length_exceeded"): ChatHandler =>
+  (_, response) => {
+    const error = new RbeeError(code, "no");
+    response.writeHead(error.status, error.headers()).end(JSON.stringify(error.toBody()));
+  };
+
+/** A small real hive: it spawns workers that are ready when the test says so, and answers chats as the test says. */
+async function startHive() {
+  const hiveId = newHiveId();
+  const state = {
+    spawned: 0,
+    workerState: "ready" as WorkerState,
+    chats: [] as ChatHandler[],
+    aborted: 0,
+    asked: [] as string[],
+  };
+  const worker = (id: string) => ({
+    worker_id: id,
+    model: "bee",
+    engine: "node-llama-cpp",
+    backend: "cpu",
+    device: "cpu",
+    state: state.workerState,
+    pid: 1,
+    load_progress: null,
+    context_length: 512,
+    slots_total: 4,
+    slots_busy: 0,
+    queued: 0,
+    started_at: 0,
+    ready_at: null,
+    restarts: 0,
+    error: null,
+  });
+  const json = (response: ServerResponse, status: number, value: unknown) =>
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://hive");
+    const [, , , id = "", ...rest] = decodeURIComponent(url.pathname).split("/");
+    request.resume();
+    if (url.pathname === "/capabilities") json(response, 200, capabilities(hiveId, [hiveModel("bee")]));
+    else if (request.method === "POST" && id === "") json(response, 202, worker(`worker:${++state.spawned}`));
+    else if (rest.length === 0) {
+      const answer = () => json(response, 200, worker(id));
+      if (state.workerState === "ready") answer();
+      else setTimeout(answer, 20);
+    } else {
+      state.asked.push(id);
+      response.on("close", () => {
+        if (!response.writableEnded) state.aborted++;
+      });
+      (state.chats.shift() ?? answerWell)(request, response, id);
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  return { hiveId, state, server, port: typeof address === "object" && address !== null ? address.port : 0 };
+}
+
+async function household(options: { loadWaitMs?: number } = {}) {
+  const hive = await startHive();
+  const agent = hiveAgent();
+  const usage: UsageEntry[] = [];
+  const hives = createHives({
+    db: temporaryDatabase(),
+    vault: createVault(Buffer.alloc(32)),
+    fetch: fetchThrough(agent),
+    log: silentLog,
+    now: () => Date.now(),
+    discoveryDelayMs: 1e6,
+    queen: { version: "0", started_at: 0, household: "Home" },
+    requests: () => inference.requests(),
+    advertisedUrl: () => Promise.resolve(null),
+    local: undefined,
+  });
+  const inference = createInference({
+    hives,
+    agent,
+    log: silentLog,
+    now: () => Date.now(),
+    loadWaitMs: options.loadWaitMs ?? 5_000,
+    keyName: () => "laptop",
+    record: (entry) => usage.push(entry),
+  });
+  onTestFinished(async () => {
+    await hives.stop();
+    await agent.destroy();
+  });
+  const secret = newHiveToken();
+  const { token: joinToken } = hives.joinTokens.create({ uses: 1, expires_in_s: 60 }, "http://queen");
+  const { hiveId, port } = hive;
+  const joining = {
+    join_token: joinToken,
+    hive_id: hiveId,
+    hive_token: secret,
+    name: "attic",
+    version: "0",
+    api_version: "v1",
+  };
+  await hives.enroll({ ...joining, port }, "127.0.0.1");
+  const beat = () => {
+    hives.heartbeat(heartbeat(hiveId, { port }), secret, "127.0.0.1");
+  };
+  beat();
+  await eventually(() => inference.models(person()).data.length > 0);
+  const client = new AbortController();
+  const chat = (change: Partial<ChatRequest> = {}, signal = client.signal) =>
+    inference.chat(
+      person("member"),
+      { model: "bee", messages: [{ role: "user", content: "Hi" }], stream: true, ...change },
+      { requestId: `r${Math.random()}`, signal },
+    );
+  return { hive, hives, inference, usage, client, chat };
+}
+
+const textOf = async (answer: Promise<Response>) => (await answer).text();
+const codeOf = (answer: Promise<unknown>) =>
+  answer.then(
+    () => "answered",
+    (error: unknown) => (error instanceof RbeeError ? error.code : error),
+  );
+
+describe("a chat", () => {
+  it("loads its model on demand, passes the stream on byte by byte and is metered", async () => {
+    const { chat, usage, hive } = await household();
+    expect(await textOf(chat())).toBe(good);
+    expect(hive.state.spawned).toBe(1);
+    expect(usage).toMatchObject([
+      { status: 200, prompt_tokens: 5, cached_tokens: 2, completion_tokens: 4, hive_id: hive.hiveId, error_code: null },
+    ]);
+    expect(usage[0]?.time_to_first_token_ms).toBeGreaterThan(0);
+  });
+
+  it("shares one load with every other that comes meanwhile, and with those right after", async () => {
+    const { chat, hive, inference } = await household();
+    hive.state.workerState = "loading";
+    const many = Array.from({ length: 16 }, () => textOf(chat()));
+    await eventually(() => hive.state.spawned === 1 && inference.requests().waiting === 16);
+    hive.state.workerState = "ready";
+    expect(new Set(await Promise.all(many))).toEqual(new Set([good]));
+    expect(await textOf(chat())).toBe(good);
+    expect(hive.state.spawned).toBe(1);
+    expect(inference.requests()).toEqual({ running: 0, waiting: 0 });
+  });
+
+  it("that waits too long for its model is told when to come back, and the load goes on", async () => {
+    const { chat, hive, usage } = await household({ loadWaitMs: 50 });
+    hive.state.workerState = "loading";
+    await expect(chat()).rejects.toMatchObject({ code: "model_loading", retryAfterS: 5 });
+    expect(usage).toMatchObject([{ status: 503, error_code: "model_loading" }]);
+    hive.state.workerState = "ready";
+    await eventually(() => hive.state.spawned === 1);
+    expect(await textOf(chat())).toBe(good);
+    expect(hive.state.spawned).toBe(1);
+  });
+
+  it("for a model that nobody has names those that exist", async () => {
+    const { chat } = await household();
+    await expect(chat({ model: "wasp" })).rejects.toMatchObject({
+      code: "model_not_found",
+      param: "model",
+      details: { models: ["bee"] },
+    });
+  });
+
+  it("keeps the worker's own error", async () => {
+    const { chat, hive, usage } = await household();
+    hive.state.chats = [refuseWith("context_length_exceeded")];
+    expect(await codeOf(chat())).toBe("context_length_exceeded");
+    expect(usage).toMatchObject([{ status: 400, error_code: "context_length_exceeded" }]);
+  });
+
+  it("is asked once more when its worker fails before a byte has come, and not a third time", async () => {
+    const { chat, hive } = await household();
+    const cut: ChatHandler = (_, response) => response.destroy();
+    const silent: ChatHandler = (_, response) => void begin(response).end();
+    const early: ChatHandler = (_, response) =>
+      void begin(response).end(`\n\n${streamErrorEvent(new RbeeError("worker_crashed", "gone"))}`);
+    for (const failure of [cut, silent, early, refuseWith("worker_crashed")]) {
+      hive.state.chats = [failure];
+      expect(await textOf(chat())).toBe(good);
+    }
+    hive.state.chats = [cut, cut];
+    expect(await codeOf(chat())).toBe("hive_unreachable");
+  });
+
+  it("ends with an error event and without [DONE] when the hive is cut off in the middle", async () => {
+    const { chat, hive, usage } = await household();
+    hive.state.chats = [
+      (_, response) => void begin(response).write(`${token("Hel")}data: {"half`, () => response.destroy()),
+    ];
+    const text = await textOf(chat());
+    expect(text).toContain(token("Hel"));
+    expect(text).toMatch(/\n\ndata: \{"error":.*"code":"hive_unreachable".*\}\n\n$/u);
+    expect(text).not.toContain("[DONE]");
+    expect(usage).toMatchObject([{ status: 503, error_code: "hive_unreachable" }]);
+  });
+
+  it("passes the hive's error event on once, and adds one to a stream that just ends", async () => {
+    const { chat, hive, usage } = await household();
+    const event = streamErrorEvent(new RbeeError("worker_crashed", "gone"));
+    hive.state.chats = [
+      (_, response) =>
+        void begin(response).write(token("Hel"), () => setTimeout(() => response.end(`\n\n${event}`), 5)),
+      (_, response) => void begin(response).write(token("Hel"), () => setTimeout(() => response.end(), 5)),
+    ];
+    for (let n = 0; n < 2; n++) expect((await textOf(chat())).match(/worker_crashed/gu)).toHaveLength(1);
+    expect(usage.map((row) => row.error_code)).toEqual(["worker_crashed", "worker_crashed"]);
+  });
+
+  it("whose client leaves frees the worker, whether the stream is cancelled or the request aborted", async () => {
+    const { chat, client, hive, usage, inference } = await household();
+    const endless: ChatHandler = (_, response) => void begin(response).write(token("Hel"));
+    hive.state.chats = [endless, endless];
+    await (await chat()).body?.cancel();
+    await eventually(() => hive.state.aborted === 1);
+    const reader = (await chat()).body?.getReader();
+    await reader?.read();
+    client.abort();
+    await eventually(() => hive.state.aborted === 2);
+    expect(inference.requests()).toEqual({ running: 0, waiting: 0 });
+    expect(usage.map((row) => row.status)).toEqual([499, 499]);
+  });
+
+  it("answered whole is metered too", async () => {
+    const { chat, hive, usage } = await household();
+    const body = JSON.stringify({ choices: [], timings });
+    hive.state.chats = [(_, response) => void response.writeHead(200).end(body)];
+    expect(await textOf(chat({ stream: false }))).toBe(body);
+    expect(usage).toMatchObject([{ status: 200, completion_tokens: 4 }]);
+  });
+
+  it("is ended in order when the queen stops", async () => {
+    const { chat, hive, inference } = await household();
+    hive.state.chats = [(_, response) => void begin(response).write(token("Hel"))];
+    const answer = await chat();
+    inference.closeStreams();
+    expect(await answer.text()).toContain('"code":"overloaded"');
+    expect(await codeOf(chat())).toBe("overloaded");
+  });
+
+  it("does not read ahead of a client that is slow", async () => {
+    const { chat, hive } = await household();
+    let written = 0;
+    hive.state.chats = [
+      (_, response) => {
+        begin(response);
+        const more = () => {
+          while (written < 1_500 && response.write(token("x".repeat(10_000)))) written++;
+          if (written < 1_500) response.once("drain", more);
+          else response.end("data: [DONE]\n\n");
+        };
+        more();
+      },
+    ];
+    const answer = await chat();
+    let before = -1;
+    await eventually(() => {
+      const still = written > 0 && written === before;
+      before = written;
+      return still;
+    });
+    expect(written).toBeLessThan(1_400);
+    const text = await answer.text();
+    expect(text.match(/"content"/gu)?.length).toBeGreaterThanOrEqual(1_500);
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+  });
+});

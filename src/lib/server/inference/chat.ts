@@ -40,6 +40,7 @@ export interface ChatParts {
   /** Answers that are under way, to be ended when their hive goes down. */
   active: Set<ActiveRelay>;
   stallMs: number;
+  loadWaitMs: number;
 }
 
 interface Attempt {
@@ -137,12 +138,14 @@ async function attempt(
 
 /**
  * Answers a chat: finds or loads a worker, asks it, and asks once elsewhere when that worker fails before the client
- * got anything. A busy worker is asked again after 1, 2 and 4 s.
+ * got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
+ * was restarted since its last heartbeat, is waited for like any load.
  */
 export async function answerChat(parts: ChatParts, request: Attempt): Promise<Response> {
   const { chat, signal } = request;
   const avoid = new Set<string>();
   const busyWaits = [...busyWaitsMs];
+  const loadDeadline = performance.now() + parts.loadWaitMs;
   let failedOver = false;
   for (;;) {
     const worker = await parts.ensureReady(chat.model, signal, avoid);
@@ -153,7 +156,10 @@ export async function answerChat(parts: ChatParts, request: Attempt): Promise<Re
       const error = toRbeeError(thrown);
       const wait = error.code === "worker_busy" ? busyWaits.shift() : undefined;
       if (wait !== undefined) await delay(wait, undefined, { signal });
-      else if (elsewhere.has(error.code) && !failedOver) {
+      else if (error.code === "model_loading" && performance.now() < loadDeadline) {
+        avoid.add(worker.workerId);
+        parts.fresh.forget(worker.workerId);
+      } else if (elsewhere.has(error.code) && !failedOver) {
         failedOver = true;
         avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);

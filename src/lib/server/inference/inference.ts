@@ -99,7 +99,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       const signal = AbortSignal.any([client, stopping.signal]);
       try {
         return await answerChat(
-          { ensureReady, connection, send, inFlight, fresh, active, stallMs },
+          { ensureReady, connection, send, inFlight, fresh, active, stallMs, loadWaitMs: options.loadWaitMs },
           { chat, signal, requestId, log: entry },
         );
       } catch (thrown) {

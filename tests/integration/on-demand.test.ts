@@ -1,6 +1,8 @@
 import type { ChatCompletion } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { longChat } from "../support/chat-stream.ts";
 import { startHousehold, type Household } from "../support/household.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 let household: Household;
 
@@ -45,7 +47,10 @@ describe("a model that is not loaded", () => {
     expect(answers.every((answer) => text(answer) !== "")).toBe(true);
     const [hive] = (await household.fleet()).hives;
     expect(hive?.workers).toHaveLength(1);
-    expect((await household.admin.listModels()).data[0]?.status.value).toBe("loaded");
+    await waitFor(
+      "the model's state to follow",
+      async () => (await household.admin.listModels()).data[0]?.status.value === "loaded",
+    );
   });
 
   it("that nobody has is 404 and says which exist", async () => {
@@ -83,6 +88,7 @@ describe("usage", () => {
   });
 
   it("shows in the Prometheus metrics", async () => {
+    for await (const _ of await longChat(household.admin));
     const metrics = await household.admin.metrics();
     expect(metrics).toMatch(/llamacpp:prompt_tokens_total(\{[^}]*\})? [1-9]/u);
     expect(metrics).toMatch(/vllm:time_to_first_token_seconds_count(\{[^}]*\})? [1-9]/u);

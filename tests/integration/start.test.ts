@@ -2,15 +2,25 @@ import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { freePort, isAlive, startProcess, type TestProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const folder = temporaryFolder("start");
+const started: TestProcess[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0)) await each.stop();
+});
 afterAll(() => {
   folder.remove();
 });
+
+function npmStart(env: Record<string, string>): TestProcess {
+  const launched = startProcess(["scripts/start.js"], env);
+  started.push(launched);
+  return launched;
+}
 
 const environment = async (home = folder.path) => ({
   RBEE_HOME: home,
@@ -21,9 +31,9 @@ const environment = async (home = folder.path) => ({
   RBEE_HIVE_PORT: String(await freePort()),
 });
 
-const up = (started: TestProcess, env: { RBEE_PORT: string }) =>
+const up = (launched: TestProcess, env: { RBEE_PORT: string }) =>
   waitFor("the start", async () => {
-    if (started.child.exitCode !== null) throw new Error(started.output());
+    if (launched.child.exitCode !== null) throw new Error(launched.output());
     return (await fetch(`http://127.0.0.1:${env.RBEE_PORT}/health`)).ok;
   });
 
@@ -44,7 +54,7 @@ async function processesOf(home: string): Promise<number[]> {
 describe("npm start", () => {
   it("says where it is and how to go on, refuses a second start, and leaves nothing behind", async () => {
     const env = await environment();
-    const first = startProcess(["scripts/start.js"], env);
+    const first = npmStart(env);
     await up(first, env);
     await waitFor("the start report", () => first.output().includes("curl"));
     const report = first.output();
@@ -52,10 +62,10 @@ describe("npm start", () => {
     expect(report).toContain("/v1/chat/completions");
     expect(report).toMatch(/setup code/iu);
 
-    const second = startProcess(["scripts/start.js"], { ...env, RBEE_PORT: String(await freePort()) });
+    const second = npmStart({ ...env, RBEE_PORT: String(await freePort()) });
     expect(await second.exited).toBe(1);
     expect(second.output().trim().split("\n")).toHaveLength(1);
-    expect(second.output()).toMatch(/already run/iu);
+    expect(second.output()).toMatch(/running already/u);
 
     await waitFor("the local hive", async () => (await processesOf(folder.path)).length >= 2);
     expect(await first.stop("SIGINT")).toBe(0);
@@ -70,17 +80,17 @@ describe("npm start", () => {
     const env = await environment();
     const taken = createServer().listen(Number(env.RBEE_PORT), "127.0.0.1");
     await once(taken, "listening");
-    const started = startProcess(["scripts/start.js"], env);
-    expect(await started.exited).toBe(1);
-    expect(started.output().trim().split("\n")).toHaveLength(1);
-    expect(started.output()).toContain(env.RBEE_PORT);
+    const launched = npmStart(env);
+    expect(await launched.exited).toBe(1);
+    expect(launched.output().trim().split("\n")).toHaveLength(1);
+    expect(launched.output()).toContain(env.RBEE_PORT);
     taken.close();
     expect(existsSync(join(folder.path, "queen.json"))).toBe(false);
   });
 
   it("a wrong setting is one clear line", async () => {
-    const started = startProcess(["scripts/start.js"], { ...(await environment()), RBEE_LOAD_WAIT: "soon" });
-    expect(await started.exited).not.toBe(0);
-    expect(started.output().trim()).toBe('RBEE_LOAD_WAIT must be a number of seconds, not "soon".');
+    const launched = npmStart({ ...(await environment()), RBEE_LOAD_WAIT: "soon" });
+    expect(await launched.exited).not.toBe(0);
+    expect(launched.output().trim()).toBe('RBEE_LOAD_WAIT must be a number of seconds, not "soon".');
   });
 });

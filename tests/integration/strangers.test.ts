@@ -127,7 +127,11 @@ describe("pages", () => {
       const response = await fetch(`${household.url}${page.replace(/\[\w+\]/gu, "x")}`, {
         method: "POST",
         redirect: "manual",
-        headers: { origin: household.url, "content-type": "application/x-www-form-urlencoded" },
+        headers: {
+          origin: household.url,
+          accept: "text/html",
+          "content-type": "application/x-www-form-urlencoded",
+        },
         body: "name=x",
       });
       expect([303, 401, 403, 405]).toContain(response.status);

@@ -76,7 +76,11 @@ export async function startQueen(): Promise<QueenRuntime> {
 }
 
 async function provisionAdmin(accounts: AccountsService, name: string | undefined, password: string | undefined) {
-  if (name === undefined || password === undefined) return;
+  if (name === undefined && password === undefined) return;
+  if (name === undefined || password === undefined) {
+    const missing = name === undefined ? "RBEE_ADMIN_NAME" : "RBEE_ADMIN_PASSWORD";
+    throw new SettingsError(`${missing} must be set too for an unattended first run.`);
+  }
   try {
     await accounts.provision({ name, password });
   } catch (error) {

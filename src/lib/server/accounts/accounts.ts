@@ -59,7 +59,9 @@ export function createAccounts({ db, localToken, now }: AccountsOptions): Accoun
   };
   let timer: NodeJS.Timeout | undefined;
 
-  const isSetUp = () => people.count() > 0;
+  let setUp = false;
+  // Asked at every request; there is always an administrator from the first one on.
+  const isSetUp = () => (setUp ||= people.count() > 0);
   const needsSetupCode = (client: ClientInfo) => !isSetUp() && !client.loopback;
   const alreadySetUp = () =>
     new RbeeError("already_exists", "This household is set up already.", { suggestion: "Sign in instead." });

@@ -34,6 +34,11 @@ export function createKeys(db: Db, presence: Presence, now: () => number): Keys 
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(eq(apiKeys.keyHash, sql.placeholder("hash")))
     .prepare();
+  const nameById = db
+    .select({ name: apiKeys.name })
+    .from(apiKeys)
+    .where(eq(apiKeys.id, sql.placeholder("id")))
+    .prepare();
 
   return {
     api: {
@@ -79,6 +84,6 @@ export function createKeys(db: Db, presence: Presence, now: () => number): Keys 
       presence.user(row.user.id);
       return { user: toUser(row.user), keyId: row.key.id };
     },
-    nameOf: (keyId) => db.select({ name: apiKeys.name }).from(apiKeys).where(eq(apiKeys.id, keyId)).get()?.name ?? null,
+    nameOf: (keyId) => nameById.get({ id: keyId })?.name ?? null,
   };
 }

@@ -58,6 +58,13 @@ export function createPeople(db: Db, now: () => number): People {
         suggestion: "Make somebody else an administrator first.",
       });
   };
+  const oldestAdmin = db
+    .select()
+    .from(users)
+    .where(eq(users.role, "admin"))
+    .orderBy(asc(users.createdAt))
+    .limit(1)
+    .prepare();
   const byName = (name: string) =>
     db
       .select()
@@ -107,7 +114,7 @@ export function createPeople(db: Db, now: () => number): People {
     },
     byName,
     firstAdmin() {
-      const row = db.select().from(users).where(eq(users.role, "admin")).orderBy(asc(users.createdAt)).limit(1).get();
+      const row = oldestAdmin.get();
       return row === undefined ? undefined : toUser(row);
     },
     count: () => db.select({ n: count() }).from(users).get()?.n ?? 0,

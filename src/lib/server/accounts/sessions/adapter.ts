@@ -1,4 +1,4 @@
-import { eq, lte } from "drizzle-orm";
+import { eq, lte, sql } from "drizzle-orm";
 import type { Adapter, DatabaseSession } from "lucia";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import { fingerprint } from "#lib/server/secrets/index.ts";
@@ -23,14 +23,15 @@ export function sessionAdapter(db: Db): Adapter {
     address: row.address,
     createdAt: row.createdAt,
   });
+  const byHash = db
+    .select({ session: sessions, user: users })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.idHash, sql.placeholder("hash")))
+    .prepare();
   return {
     async getSessionAndUser(sessionId) {
-      const row = db
-        .select({ session: sessions, user: users })
-        .from(sessions)
-        .innerJoin(users, eq(users.id, sessions.userId))
-        .where(eq(sessions.idHash, fingerprint(sessionId)))
-        .get();
+      const row = byHash.get({ hash: fingerprint(sessionId) });
       if (row === undefined) return [null, null];
       const session: DatabaseSession = {
         id: sessionId,

@@ -65,6 +65,5 @@ export const chat = {
     signedOut: "Your session has ended.",
     signIn: "Sign in",
     contextSuggestion: "The conversation is longer than this model can remember. Start a new chat.",
-    retryIn: (seconds: number) => `It can be tried again in ${seconds} s.`,
   },
 };

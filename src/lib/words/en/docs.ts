@@ -19,7 +19,6 @@ export const docs = {
   body: "Body",
   answers: "Answers",
   required: "required",
-  optional: "optional",
   nullable: "or null",
   items: "each",
   oneOf: "one of",

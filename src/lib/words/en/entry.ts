@@ -33,7 +33,9 @@ export const entry = {
     signedOut: "You are signed out.",
     expired: "Your session has ended. Sign in to go on.",
     wait: (seconds: number) =>
-      `Too many attempts. You can try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`,
+      seconds > 120
+        ? `Too many attempts. You can try again in ${Math.ceil(seconds / 60)} minutes.`
+        : `Too many attempts. You can try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`,
     waitOver: "You can try again now.",
   },
   invite: {

@@ -20,7 +20,6 @@ export const frame = {
 
   status: {
     live: "Live",
-    liveDetail: "Numbers are updated every second.",
     connecting: "Connecting",
     reconnecting: "Reconnecting",
     reconnectingDetail: "The queen does not answer. Grey numbers are the last ones seen.",

@@ -7,7 +7,6 @@ export const people = {
   you: "you",
   never: "Never",
   role: {
-    label: (name: string) => `Role of ${name}`,
     change: "Change role",
     makeAdmin: "Make administrator",
     makeMember: "Make member",

@@ -4,6 +4,7 @@ export { bindToJob, currentSignal, secrets, spawnChild, type ItemOutcome, type P
 export { observable, type EventLog, type EventStore } from "./event-log.ts";
 export { readJobEvents, type EventReaderOptions } from "./event-reader.ts";
 export { encodeEvent, eventStreamHeaders, lastEventId } from "./event-stream.ts";
+export { followJobEvents, type FollowOptions } from "./follow.ts";
 export { timeLimitError } from "./failure.ts";
 export { failInterrupted } from "./interrupted.ts";
 export type { JobEnd, JobStore } from "./job-store.ts";

@@ -111,7 +111,8 @@ export function bindToJob<A extends unknown[], R>(callback: (...args: A) => R): 
 
 /**
  * Starts work that the job waits for before it ends, though nobody awaits it now. If it fails and nobody has waited
- * for it, the job fails with its error.
+ * for it, the job fails with its error. A plain promise that is left alone is not part of the job: neither its end nor
+ * its failure is noticed, even if steps run inside it.
  */
 export function spawnChild<T>(run: () => T | Promise<T>): Promise<T> {
   const scope = currentScope();

@@ -20,7 +20,7 @@ export interface RelayOptions {
  * @throws {RbeeError} the other job's error under its own code when it did not succeed; `hive_unreachable` when its
  *   events end without a result; the reason of the signal when this job is being stopped.
  */
-export async function relay(events: AsyncIterable<JobEvent>, options: RelayOptions): Promise<Record<string, unknown>> {
+export function relay(events: AsyncIterable<JobEvent>, options: RelayOptions): Promise<Record<string, unknown>> {
   const scope = currentScope();
   return scope.work.track(scope, relayAll(scope, events, options));
 }

@@ -12,14 +12,10 @@ const patterns: readonly (readonly [RegExp, string])[] = [
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)/gu,
     "[redacted private key]",
   ],
-  // Schemes with one word of credentials first, so that the rest of a command line stays readable.
+  // A scheme with one word of credentials ends with it, so that the rest of a command line stays readable.
   [
-    /\b(authorization[\\"']{0,4}\s{0,4}[:=]\s{0,4}[\\"']{0,4}(?:bearer|basic|token|negotiate)\s{1,4})[^\s"'\\,;]+/giu,
-    `$1${mark}`,
-  ],
-  [
-    /\b(authorization[\\"']{0,4}\s{0,4}[:=]\s{0,4}[\\"']{0,4})(?!(?:bearer|basic|token|negotiate)\s+\[redacted\])[^\r\n]+/giu,
-    `$1${mark}`,
+    /\b(authorization[\\"']{0,4}\s{0,4}[:=]\s{0,4}[\\"']{0,4})(?:((?:bearer|basic|token|negotiate)\s{1,4})[^\s"'\\,;]+|[^\r\n]+)/giu,
+    `$1$2${mark}`,
   ],
   [/\b((?:set-)?cookie[\\"']{0,4}\s{0,4}:\s{0,4})[^\r\n]+/giu, `$1${mark}`],
   [/\b(bearer\s{1,4})[A-Za-z0-9._~+/=-]{8,}/giu, `$1${mark}`],
@@ -27,7 +23,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(?:hf_|ghp_|gho_|ghs_|github_pat_|glpat-|sk-)[A-Za-z0-9_-]{16,}/gu, mark],
   [/\b((?:ssh|sftp):\/\/[^\s/?#"'<>:@]{1,256}:)[^\s/?#"'<>]{1,256}@/giu, `$1${mark}@`],
   [/\b((?!ssh:|sftp:)[a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#"'<>]{1,512}@/giu, `$1${mark}@`],
-  [/\b(--[\w-]{0,40}(?:token|password|passphrase|secret|api-key)[ =])[^\s"']+/giu, `$1${mark}`],
+  [/(?<![\w-])(--[\w-]{0,40}(?:token|password|passphrase|secret|api-key)[ =])[^\s"']+/giu, `$1${mark}`],
   [
     /\b([\w-]{0,40}(?:password|passwd|passphrase|secret)[\\"']{0,4}\s{0,4}[:=]\s{0,4})(?:\\?"[^"\r\n]*"?|'[^'\r\n]*'?|[^\s"',;&]+)/giu,
     `$1${mark}`,
@@ -94,7 +90,12 @@ export class Redactor {
    * Strings under names such as `password` or `hive_token` go whatever they are.
    */
   value(value: unknown): unknown {
-    return this.#copy(value, 0, new Set());
+    try {
+      return this.#copy(value, 0, new Set());
+    } catch {
+      // A getter or proxy that throws must not take down the job whose result it is.
+      return "[unreadable]";
+    }
   }
 
   /** The same for a record; what is not a record becomes `{ value }`. */

@@ -8,7 +8,7 @@ import { narrate, progress } from "./narration.ts";
 import { inParallel } from "./parallel.ts";
 import { createJobs } from "./runner.ts";
 import { cleanUp, step } from "./step.ts";
-import { createBench, gate, messages, narrations, RecordedLog, resultOf, textOf } from "./testing/bench.ts";
+import { allOf, createBench, gate, messages, narrations, RecordedLog, resultOf, textOf } from "./testing/bench.ts";
 import { turn } from "./testing/manual-clock.ts";
 
 const say = (message: string) => {
@@ -207,9 +207,7 @@ describe("guarantee 3: the real error reaches the user", () => {
       { code: "internal_error", message: "x is not a function" },
     ],
     ["a rejection", () => Promise.reject(new Error("ENOSPC: no space left")), { message: "ENOSPC: no space left" }],
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     ["a text that was thrown", () => Promise.reject("just words"), { message: "just words" }],
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     ["nothing that was thrown", () => Promise.reject(undefined), { message: expect.stringContaining("undefined") }],
     ["an error without words", () => Promise.reject(new Error("")), { message: "An unnamed Error." }],
     [
@@ -269,7 +267,7 @@ describe("guarantee 4: a late or reconnecting subscriber gets the whole log; job
       error: { message: "The queen stopped while this job was running." },
     });
     const body = reborn.stream(job_id);
-    const events = await Array.fromAsync(readJobEvents(body));
+    const events = await allOf(readJobEvents(body));
     expect(messages(events)).toEqual(["before the power went"]);
     expect(resultOf(events).status).toBe("failed");
     expect(failInterrupted(bench.store, bench.log)).toEqual([]);

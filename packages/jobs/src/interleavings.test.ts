@@ -7,7 +7,7 @@ import { encodeEvent } from "./event-stream.ts";
 import { narrate, progress } from "./narration.ts";
 import { inParallel } from "./parallel.ts";
 import { step } from "./step.ts";
-import { createBench, resultOf } from "./testing/bench.ts";
+import { allOf, createBench, resultOf } from "./testing/bench.ts";
 
 type Act =
   | { kind: "say" }
@@ -135,7 +135,7 @@ it("whatever the interleaving, every subscriber sees the same complete log once,
       const { status } = resultOf(events);
       if (status !== "cancelled") expect(status).toBe(play.failures > 0 ? "failed" : "succeeded");
       expect((await finished).state).toBe(status);
-      expect(await Array.fromAsync(readJobEvents(play.bench.jobs.stream(job_id)))).toEqual(events);
+      expect(await allOf(readJobEvents(play.bench.jobs.stream(job_id)))).toEqual(events);
     }),
     { numRuns: 150 },
   );

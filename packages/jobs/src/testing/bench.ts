@@ -89,3 +89,10 @@ export function gate(): { opened: Promise<void>; open: () => void } {
     },
   };
 }
+
+/** Everything that an iterable gives. */
+export async function allOf<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const each of source) all.push(each);
+  return all;
+}

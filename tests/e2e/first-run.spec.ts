@@ -80,6 +80,7 @@ test("first run, chat, key, sign-out, member invitation", async ({ page, browser
     await member.getByLabel("Name").fill("Grace");
     await member.getByLabel("Password", { exact: true }).fill("likes bees a lot");
     await member.getByRole("button", { name: /join|create|accept/iu }).click();
+    await expect(member).not.toHaveURL(/\/invite\//u);
     await member.goto(`${household.url}/chat`);
     await member.getByRole("textbox", { name: /message/iu }).fill("Who are you?");
     await member.getByRole("button", { name: /send/iu }).click();

@@ -3,6 +3,9 @@ import { createContext } from "svelte";
 import { words } from "#lib/words/index.ts";
 import { problemOf, readChatStream, type ChatEvent, type ChatProblem } from "./chat-stream.ts";
 
+/** Cooler than the API's 1, at which small models at home lose the thread; above 0, so that "again" gives another answer. */
+const temperature = 0.3;
+
 export type AnswerState = "waiting" | "writing" | "done" | "stopped" | "failed";
 
 export interface Question {
@@ -112,7 +115,7 @@ export class Chat {
       const response = await fetch("/v1/chat/completions", {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
+        body: JSON.stringify({ model, messages, temperature, stream: true, stream_options: { include_usage: true } }),
         signal: abort.signal,
       });
       answer.machine = response.headers.get("x-rbee-hive");

@@ -42,7 +42,7 @@ export const account = {
     empty: { title: "No requests yet", text: "Every question to a model appears here with its tokens and times." },
     limit: (count: number) => `The newest ${count} are shown.`,
     totals: (requests: string, read: string, written: string) =>
-      `${requests} requests, ${read} tokens in, ${written} out`,
+      `${requests} ${requests === "1" ? "request" : "requests"}, ${read} tokens in, ${written} out`,
   },
   settings: {
     title: "Settings",

@@ -19,10 +19,16 @@ import type { RequestLog } from "./request-log.ts";
 import type { SendChat, Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
-const elsewhere: ReadonlySet<ErrorCode> = new Set(["hive_unreachable", "worker_crashed", "worker_not_found"]);
+const elsewhere: ReadonlySet<ErrorCode> = new Set([
+  "hive_unreachable",
+  "hive_down",
+  "worker_crashed",
+  "worker_not_found",
+]);
 /** Waits before a worker that is full or draining is asked again. */
 const busyWaitsMs = [1_000, 2_000, 4_000];
 const settleMs = 200;
+const lookEveryMs = 1_000;
 const answerSchema = z.object({ timings: timingsSchema });
 
 export interface ActiveRelay {
@@ -39,6 +45,9 @@ export interface ChatParts {
   fresh: FreshWorkers;
   /** Answers that are under way, to be ended when their hive goes down. */
   active: Set<ActiveRelay>;
+  /** Whether the worker's hive says that it is answering somebody. */
+  works: (worker: WorkerView) => boolean;
+  /** How long an answer may give no sign of life, in milliseconds. */
   stallMs: number;
   loadWaitMs: number;
 }
@@ -50,11 +59,14 @@ interface Attempt {
   readonly log: RequestLog;
 }
 
-const headersOf = (requestId: string, contentType: string) => ({
+const headersOf = (requestId: string, contentType: string, hiveName: string) => ({
   "content-type": contentType,
   "cache-control": "no-cache",
   "x-accel-buffering": "no",
   "x-request-id": requestId,
+  // A header holds Latin letters only; a hive may be called anything.
+  "x-rbee-hive": encodeURIComponent(hiveName),
+  "access-control-expose-headers": "x-request-id, x-rbee-hive",
 });
 
 function timingsOf(text: string): Timings | null {
@@ -65,25 +77,54 @@ function timingsOf(text: string): Timings | null {
   }
 }
 
-/** Reads a whole answer. A hive that goes down meanwhile ends it, because the connection itself may never say so. */
-async function readWhole(upstream: Upstream, worker: WorkerView, name: string, parts: ChatParts): Promise<string> {
-  const chunks: Buffer[] = [];
+/** A wait for bytes of a worker that may never come. */
+interface Wait {
+  /** Aborts when the client leaves, and when waiting has become pointless. */
+  readonly signal: AbortSignal;
+  /** Why waiting became pointless; undefined while it has not. */
+  readonly failure: () => RbeeError | undefined;
+  readonly end: () => void;
+}
+
+/**
+ * Watches over what a connection alone cannot tell: that its hive went down, or that the worker has nothing to do and
+ * the answer is lost. How long a worker may compute is not limited.
+ */
+function watchedWait({ active, works, stallMs }: ChatParts, worker: WorkerView, client: AbortSignal): Wait {
+  const pointless = new AbortController();
   let failure: RbeeError | undefined;
-  const relay: ActiveRelay = {
-    hiveId: worker.hiveId,
-    lastByteAt: () => 0,
-    fail(error) {
-      failure = error;
-      upstream.abort();
+  let workedAt = performance.now();
+  const fail = (error: RbeeError) => {
+    failure ??= error;
+    pointless.abort(error);
+  };
+  const entry: ActiveRelay = { hiveId: worker.hiveId, lastByteAt: () => Number.NEGATIVE_INFINITY, fail };
+  active.add(entry);
+  const timer = setInterval(
+    () => {
+      const now = performance.now();
+      if (works(worker)) workedAt = now;
+      else if (now - workedAt >= stallMs)
+        fail(new RbeeError("worker_stalled", `The worker has not worked on this answer for ${stallMs / 1000} s.`));
+    },
+    Math.min(lookEveryMs, stallMs),
+  ).unref();
+  return {
+    signal: AbortSignal.any([client, pointless.signal]),
+    failure: () => failure,
+    end() {
+      clearInterval(timer);
+      active.delete(entry);
     },
   };
-  parts.active.add(relay);
+}
+
+async function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
+  const chunks: Buffer[] = [];
   try {
     for await (const chunk of upstream.body) chunks.push(chunk as Buffer);
   } catch (cause) {
-    throw failure ?? new RbeeError("hive_unreachable", `The connection to ${name} broke.`, { cause });
-  } finally {
-    parts.active.delete(relay);
+    throw new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause });
   }
   return Buffer.concat(chunks).toString("utf8");
 }
@@ -98,13 +139,15 @@ async function attempt(
   const connection = parts.connection(worker.hiveId);
   log.at(worker.hiveId);
   const leave = inFlight.enter(worker.workerId);
+  const wait = watchedWait(parts, worker, signal);
+  let upstream: Upstream | undefined;
   try {
-    const upstream = await parts.send(connection, worker.workerId, chat, signal);
+    upstream = await parts.send(connection, worker.workerId, chat, wait.signal);
     if (chat.stream !== true) {
-      const text = await readWhole(upstream, worker, connection.name, parts);
+      const text = await readWhole(upstream, connection.name);
       leave();
       log.end({ error: null, timings: timingsOf(text), firstTextAt: null });
-      return new Response(text, { headers: headersOf(requestId, "application/json") });
+      return new Response(text, { headers: headersOf(requestId, "application/json", connection.name) });
     }
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
@@ -129,10 +172,13 @@ async function attempt(
       live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
       active.add(live.entry);
     }
-    return new Response(stream, { headers: headersOf(requestId, "text/event-stream") });
+    return new Response(stream, { headers: headersOf(requestId, "text/event-stream", connection.name) });
   } catch (thrown) {
     leave();
-    throw thrown;
+    upstream?.abort();
+    throw wait.failure() ?? thrown;
+  } finally {
+    wait.end();
   }
 }
 

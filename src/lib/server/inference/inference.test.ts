@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import { RbeeError, streamErrorEvent, type ChatRequest, type WorkerState } from "@rbee/contract";
+import { RbeeError, streamErrorEvent, type ChatRequest, type HealthTransition, type WorkerState } from "@rbee/contract";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHives } from "#lib/server/hives/index.ts";
 import { fetchThrough, hiveAgent } from "#lib/server/network/index.ts";
@@ -100,7 +100,7 @@ async function startHive() {
   return { hiveId, state, server, port: typeof address === "object" && address !== null ? address.port : 0 };
 }
 
-async function household(options: { loadWaitMs?: number } = {}) {
+async function household(options: { loadWaitMs?: number; stallMs?: number } = {}) {
   const hive = await startHive();
   const agent = hiveAgent();
   const usage: UsageEntry[] = [];
@@ -116,12 +116,20 @@ async function household(options: { loadWaitMs?: number } = {}) {
     advertisedUrl: () => Promise.resolve(null),
     local: undefined,
   });
+  const listeners: ((transition: HealthTransition) => void)[] = [];
   const inference = createInference({
-    hives,
+    hives: {
+      ...hives,
+      onTransition: (listener) => {
+        listeners.push(listener);
+        return () => {};
+      },
+    },
     agent,
     log: silentLog,
     now: () => Date.now(),
     loadWaitMs: options.loadWaitMs ?? 5_000,
+    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
     keyName: () => "laptop",
     record: (entry) => usage.push(entry),
   });
@@ -153,7 +161,11 @@ async function household(options: { loadWaitMs?: number } = {}) {
       { model: "bee", messages: [{ role: "user", content: "Hi" }], stream: true, ...change },
       { requestId: `r${Math.random()}`, signal },
     );
-  return { hive, hives, inference, usage, client, chat };
+  /** As when no heartbeat has come for ten seconds. */
+  const hiveGoesDown = () => {
+    for (const listener of listeners) listener({ ts: 0, hive_id: hiveId, name: "attic", from: "degraded", to: "down" });
+  };
+  return { hive, hives, inference, usage, client, chat, hiveGoesDown };
 }
 
 const textOf = async (answer: Promise<Response>) => (await answer).text();
@@ -271,6 +283,38 @@ describe("a chat", () => {
     hive.state.chats = [(_, response) => void response.writeHead(200).end(body)];
     expect(await textOf(chat({ stream: false }))).toBe(body);
     expect(usage).toMatchObject([{ status: 200, completion_tokens: 4 }]);
+  });
+
+  it("does not wait for a hive that goes down before a byte has come, whole or as a stream", async () => {
+    const { chat, hive, usage, hiveGoesDown, inference } = await household();
+    const mute: ChatHandler = () => {};
+    for (const stream of [false, true]) {
+      const asked = hive.state.asked.length;
+      hive.state.chats = [mute, mute];
+      const code = codeOf(chat({ stream }));
+      await eventually(() => hive.state.asked.length === asked + 1);
+      hiveGoesDown();
+      await eventually(() => hive.state.asked.length === asked + 2);
+      hiveGoesDown();
+      expect(await code).toBe("hive_down");
+    }
+    await eventually(() => hive.state.aborted === 4);
+    expect(usage.map((row) => row.error_code)).toEqual(["hive_down", "hive_down"]);
+    expect(inference.requests()).toEqual({ running: 0, waiting: 0 });
+  });
+
+  it("answered whole does not wait for a worker that has nothing to do", async () => {
+    const { chat, hive, usage } = await household({ stallMs: 50 });
+    hive.state.chats = [() => {}];
+    expect(await codeOf(chat({ stream: false }))).toBe("worker_stalled");
+    await eventually(() => hive.state.aborted === 1);
+    expect(usage).toMatchObject([{ status: 500, error_code: "worker_stalled" }]);
+  });
+
+  it("says which machine answered", async () => {
+    const { chat } = await household();
+    const { headers } = await chat();
+    expect(headers.get("x-rbee-hive")).toBe("attic");
   });
 
   it("is ended in order when the queen stops", async () => {

@@ -8,12 +8,13 @@ import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
+import type { WorkerView } from "./placement.ts";
 import { createEnsureReady, modelNotFound } from "./ready.ts";
 import { openRequestLog } from "./request-log.ts";
 import type { Inference } from "./types.ts";
 import { createSendChat } from "./upstream.ts";
 
-const stallMs = 60_000;
+const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
 const deadAfterMs = 10_000;
 
@@ -23,6 +24,8 @@ export interface InferenceOptions {
   log: Logger;
   now: () => number;
   loadWaitMs: number;
+  /** Longest silence of an answer, in milliseconds; a minute unless a test says otherwise. */
+  stallMs?: number;
   keyName: (keyId: string) => string | null;
   record: (entry: UsageEntry) => void;
 }
@@ -43,7 +46,7 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
 });
 
 export function createInference(options: InferenceOptions): InferenceService {
-  const { hives, agent, log, now } = options;
+  const { hives, agent, log, now, stallMs = defaultStallMs } = options;
   const inFlight = createInFlight();
   const fresh = createFreshWorkers(now);
   const active = new Set<ActiveRelay>();
@@ -71,6 +74,10 @@ export function createInference(options: InferenceOptions): InferenceService {
     loadWaitMs: options.loadWaitMs,
   });
   const send = createSendChat(agent);
+  const works = ({ hiveId, workerId }: WorkerView) =>
+    hives.registry
+      .find(hiveId)
+      ?.heartbeat?.workers.some((worker) => worker.worker_id === workerId && worker.slots_busy !== 0) === true;
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
     if (to !== "down") return;
@@ -99,7 +106,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       const signal = AbortSignal.any([client, stopping.signal]);
       try {
         return await answerChat(
-          { ensureReady, connection, send, inFlight, fresh, active, stallMs, loadWaitMs: options.loadWaitMs },
+          { ensureReady, connection, send, inFlight, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
           { chat, signal, requestId, log: entry },
         );
       } catch (thrown) {

@@ -205,4 +205,14 @@ describe("what a hive can do", () => {
     expect(again.capabilities).toEqual(facts);
     expect(again.token).toBe(mine.hive_token);
   });
+
+  it("does not bring back a hive that was removed while it was asked", async () => {
+    const { enroll, joinToken, registry, db, clock } = household();
+    const mine = request({ join_token: joinToken() });
+    await enroll(mine, "10.0.0.2");
+    const hive = registry.get(mine.hive_id);
+    registry.remove(mine.hive_id);
+    registry.setCapabilities(hive, capabilities(mine.hive_id, [hiveModel("bee-tiny")]));
+    expect(household(db, clock).registry.find(mine.hive_id)).toBeUndefined();
+  });
 });

@@ -185,6 +185,8 @@ export function createRegistry(store: HiveStore, now: () => number): Registry {
       setContact(hive, host, port, hive.version);
     },
     setCapabilities(hive, capabilities) {
+      // The answer of a hive that was removed while it was asked must not bring it back.
+      if (hives.get(hive.hiveId) !== hive) return;
       hive.capabilities = capabilities;
       hive.name = capabilities.name;
       hive.problem = null;

@@ -78,6 +78,13 @@ export const queenSettings = {
     fallback: () => 7835,
     description: "Port of the hive on this machine; 0 takes any free one.",
   }),
+  hiveHost: setting({
+    env: "RBEE_HIVE_HOST",
+    toml: "hive.host",
+    schema: text,
+    fallback: () => "0.0.0.0",
+    description: "Address the hive on this machine listens on.",
+  }),
   hiveHome: setting({
     env: "RBEE_HIVE_HOME",
     toml: "hive.home",

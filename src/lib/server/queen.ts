@@ -120,6 +120,7 @@ async function buildQueen(): Promise<QueenRuntime> {
       ? {
           command: [process.execPath, join(program.root, "packages/hive/bin/rbee-hive.js")],
           home: settings.hiveHome,
+          host: settings.hiveHost,
           port: settings.hivePort,
         }
       : undefined,

@@ -3,6 +3,7 @@ import { RbeeError, type FetchLike, type FleetSnapshot, type HealthTransition, t
 import type { Logger } from "pino";
 import { requireAdmin } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
+import { reachableHost } from "#lib/server/startup/index.ts";
 import type { Vault } from "#lib/server/secrets/index.ts";
 import { createContact, type Contact } from "./contact.ts";
 import { createEnrolment } from "./enrolment.ts";
@@ -29,7 +30,7 @@ export interface HivesOptions {
   requests: () => RequestCounts;
   advertisedUrl: (host: string) => Promise<string | null>;
   /** The hive of this machine; undefined when the queen starts none. */
-  local: { command: readonly [string, ...string[]]; home: string; port: number } | undefined;
+  local: { command: readonly [string, ...string[]]; home: string; host: string; port: number } | undefined;
 }
 
 /** The hives of the household, with what only other domains and the queen itself call. */
@@ -86,7 +87,7 @@ export function createHives(options: HivesOptions): HivesService {
           ...local,
           log,
           onListening: (port) => {
-            registry.setContact(localState, "127.0.0.1", port);
+            registry.setContact(localState, reachableHost(local.host), port);
           },
           onProblem: (problem) => {
             registry.setProblem(localState, problem);
@@ -128,7 +129,10 @@ export function createHives(options: HivesOptions): HivesService {
     },
     heartbeat(heartbeat, token, sender) {
       if (stopping) throw new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 });
-      contact.refreshWhenChanged(registry.heartbeat(heartbeat, token, sender));
+      // Its heartbeats may come over another interface than the one that it listens on.
+      const isLocal = local !== undefined && heartbeat.hive_id === localState?.hiveId;
+      const host = isLocal ? reachableHost(local.host) : sender;
+      contact.refreshWhenChanged(registry.heartbeat(heartbeat, token, host));
     },
     enroll,
     joinTokens: joinTokens.api,

@@ -20,6 +20,8 @@ export interface LocalHiveOptions {
   /** Program and first arguments of the hive. */
   command: readonly [string, ...string[]];
   home: string;
+  /** Address it listens on. */
+  host: string;
   port: number;
   log: Logger;
   onListening: (port: number) => void;
@@ -34,7 +36,24 @@ export interface LocalHive {
   stop(): Promise<void>;
 }
 
-export function createLocalHive({ command, home, port, log, onListening, onProblem }: LocalHiveOptions): LocalHive {
+/** The line of a dead program's error output that says why: the error's own, else the last that Node did not add. */
+export function lastWords(stderr: string): string {
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^(?:at |Node\.js v|[{}^\s]*$)/u.test(line));
+  return lines.findLast((line) => /^(?:\w*Error\b|rbee-hive: )/u.test(line)) ?? lines.at(-1) ?? "";
+}
+
+export function createLocalHive({
+  command,
+  home,
+  host,
+  port,
+  log,
+  onListening,
+  onProblem,
+}: LocalHiveOptions): LocalHive {
   let child: ChildProcess | undefined;
   let restart: NodeJS.Timeout | undefined;
   let wait: IBackoff<unknown> | undefined;
@@ -44,6 +63,7 @@ export function createLocalHive({ command, home, port, log, onListening, onProbl
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.has(name))),
     RBEE_HIVE_PARENT: "ipc",
     RBEE_HIVE_HOME: home,
+    RBEE_HIVE_HOST: host,
     RBEE_HIVE_PORT: String(port),
     RBEE_QUEEN_URL: queenUrl,
   });
@@ -77,12 +97,12 @@ export function createLocalHive({ command, home, port, log, onListening, onProbl
       if (stopping) return;
       if (performance.now() - startedAt > steadyAfterMs) wait = undefined;
       wait = wait === undefined ? backoff.next() : wait.next(undefined);
-      const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+      const why = lastWords(stderr);
       log.error({ reason, stderr: stderr.trim(), restart_in_ms: wait.duration }, "local hive ended");
       onProblem(
         new RbeeError(
           "hive_unreachable",
-          `The hive on this machine ended (${reason})${lastLine === "" ? "." : `: ${lastLine}`}`,
+          `The hive on this machine ended (${reason})${why === "" ? "." : `: ${why}`}`,
           {
             suggestion: `It is started again in ${wait.duration / 1000} s; the queen's log has more.`,
           },

@@ -1,5 +1,6 @@
 import { error, redirect } from "@sveltejs/kit";
 import { words } from "#lib/words/index.ts";
+import { signInAddress } from "#lib/server/api/index.ts";
 import type { Person } from "#lib/server/queen.ts";
 
 interface Visit {
@@ -14,7 +15,7 @@ interface Visit {
 export function personOf({ locals, url }: Visit): Person {
   if (locals.person !== null) return locals.person;
   if (!locals.queen.accounts.isSetUp()) redirect(303, "/setup");
-  redirect(303, `/login?next=${encodeURIComponent(url.pathname + withoutAction(url))}`);
+  redirect(303, signInAddress(url));
 }
 
 /** The same for pages of administrators; a member gets 403. */
@@ -26,9 +27,4 @@ export function adminOf(visit: Visit): Person {
       suggestion: words.frame.error.forbiddenSuggestion,
     });
   return person;
-}
-
-function withoutAction(url: URL): string {
-  const query = new URLSearchParams([...url.searchParams].filter(([name]) => !name.startsWith("/"))).toString();
-  return query === "" ? "" : `?${query}`;
 }

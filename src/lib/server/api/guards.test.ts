@@ -57,6 +57,8 @@ describe("the page guard", () => {
 
   it("sends strangers to sign-in, or to set-up before there is an administrator", () => {
     expect(goes("/(dashboard)/people", "/people")).toBe("/login?next=%2Fpeople");
+    expect(goes("/(dashboard)/chat", "/chat?model=bee%2Btiny")).toBe("/login?next=%2Fchat%3Fmodel%3Dbee%252Btiny");
+    expect(goes("/(dashboard)/apps", "/apps?/create")).toBe("/login?next=%2Fapps");
     expect(goes("/(dashboard)", "/", { setUp: false })).toBe("/setup");
     expect(goes("/(dashboard)/people", "/people", { signedIn: true })).toBe("through");
   });

@@ -2,4 +2,4 @@ export { clientInfo } from "./client-info.ts";
 export { endpoint, errorResponse } from "./endpoint.ts";
 export { nothingHere, wrongMethod } from "./not-found.ts";
 export { refuseCrossSite } from "./origin.ts";
-export { guardPage, isApiPath } from "./page-guard.ts";
+export { guardPage, isApiPath, signInAddress } from "./page-guard.ts";

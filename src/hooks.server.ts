@@ -2,7 +2,7 @@ import { isErrorCode, RbeeError, toRbeeError } from "@rbee/contract";
 import type { Handle, HandleServerError, ServerInit } from "@sveltejs/kit/hooks";
 import { randomUUID } from "node:crypto";
 import { building } from "$app/env";
-import { sessionCookieName } from "#lib/server/accounts/index.ts";
+import { sessionCookieName, type Authentication } from "#lib/server/accounts/index.ts";
 import {
   clientInfo,
   errorResponse,
@@ -25,6 +25,7 @@ export const handle: Handle = async ({ event, resolve }) => {
   const apiKey = request.headers.get("x-api-key");
   const session = cookies.get(sessionCookieName);
   Object.assign(locals, { queen, requestId: randomUUID(), client: clientInfo(event) });
+  let known: Authentication;
   try {
     refuseCrossSite({
       method: request.method,
@@ -34,10 +35,11 @@ export const handle: Handle = async ({ event, resolve }) => {
       hasSessionCookie: session !== undefined,
       hasToken: authorization !== null || apiKey !== null,
     });
+    known = await authenticate({ authorization, apiKey, session }, locals.client);
   } catch (thrown) {
     return errorResponse(thrown, locals.requestId);
   }
-  const { person, refusal, renewed } = await authenticate({ authorization, apiKey, session }, locals.client);
+  const { person, refusal, renewed } = known;
   Object.assign(locals, { person, refusal });
   if (renewed !== null)
     cookies.set(renewed.name, renewed.value, { ...renewed.attributes, secure: url.protocol === "https:" });

@@ -4,7 +4,7 @@ import { addressTowards, isLoopbackHost, lanAddress, urlHost } from "#lib/server
 import { listensEverywhere, listensLocally } from "#lib/server/startup/index.ts";
 
 const { household } = tables;
-const defaultName = "Home";
+const defaultName = "Household";
 
 /** What the household calls itself, and by which addresses it is reached. */
 export interface Household {

@@ -119,7 +119,7 @@ export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> 
   const servers: Server[] = [await startWorker(options, slots, contextLength)];
   if (options.llamaServer !== undefined)
     servers.push(await startLlamaServer(options.llamaServer, options, slots, contextLength));
-  const clients = servers.map(({ target }) => new LoadClient(target, slots));
+  const clients = servers.map(({ target }) => new LoadClient(target, slots, { keepAlive: false }));
   let salt = 0;
   try {
     const rows: EngineRow[] = [];
@@ -127,7 +127,7 @@ export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> 
       for (const streams of options.streams) {
         const measured = clients.map(() => ({ rates: [] as number[], ttfts: [] as number[] }));
         for (let round = 0; round <= options.rounds; round += 1) {
-          const bodies = Array.from({ length: streams * 2 }, () => ({
+          const bodies = Array.from({ length: Math.max(2, streams) }, () => ({
             model: "bench",
             messages: [{ role: "user", content: prompt(promptTokens, (salt += 1)) }],
             temperature: 0,

@@ -18,16 +18,17 @@ export interface ChatSample {
   readonly tokens: number;
 }
 
-/** A client with connections of its own, kept alive between requests. */
+/** A client with connections of its own. */
 export class LoadClient {
   readonly #agent: Agent;
   readonly #target: Target;
 
-  constructor(target: Target, connections: number) {
+  /** `keepAlive: false` opens a connection for each chat, for servers that close theirs whenever they like. */
+  constructor(target: Target, connections: number, { keepAlive = true } = {}) {
     this.#target = target;
     this.#agent = new Agent({
       connections,
-      pipelining: 1,
+      pipelining: keepAlive ? 1 : 0,
       headersTimeout: 0,
       bodyTimeout: 0,
       ...(target.socketPath === undefined ? {} : { connect: { socketPath: target.socketPath } }),

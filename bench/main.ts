@@ -52,7 +52,7 @@ if (wanted("engine")) {
     streams: [1, 4, 8],
     promptTokens: [20, 150],
     rounds: Number(values.rounds),
-    answerTokens: 64,
+    answerTokens: 48,
   });
   section(
     `Worker and llama.cpp's own server, the same 110 M model, ${values.threads} thread(s), interleaved`,

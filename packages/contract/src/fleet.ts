@@ -61,6 +61,7 @@ export const fleetSnapshotSchema = z
       tokens_per_s: z.number(),
       requests_running: z.int(),
       requests_waiting: z.int(),
+      jobs_running: z.int(),
     }),
   })
   .meta({ id: "FleetSnapshot" });

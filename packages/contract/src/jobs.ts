@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { errorBodySchema } from "./errors.ts";
-import { timestampSchema } from "./identifiers.ts";
+import { backendSchema, hiveIdSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 
 /** Everything that can take more than a second is a job of one of these kinds. */
 export const jobOperationSchema = z
@@ -109,3 +109,26 @@ export const jobSchema = z
 export type Job = z.infer<typeof jobSchema>;
 
 export const jobAcceptedSchema = z.object({ job_id: z.string(), stream_url: z.string() }).meta({ id: "JobAccepted" });
+
+/** What `POST /v1/jobs` starts, with what it needs to know. */
+export const jobRequestSchema = z
+  .discriminatedUnion("operation", [
+    z.strictObject({ operation: z.literal("hive_discover") }).describe("Asks every enrolled hive what it can do."),
+    z
+      .strictObject({
+        operation: z.literal("worker_spawn"),
+        model: modelIdSchema,
+        hive_id: hiveIdSchema.optional().describe("Where; rbee chooses when it is left out."),
+        backend: backendSchema.optional(),
+        device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
+      })
+      .describe("Starts a worker and waits until its model is loaded."),
+    z
+      .strictObject({ operation: z.literal("worker_stop"), hive_id: hiveIdSchema, worker_id: workerIdSchema })
+      .describe("Lets a worker finish its answers, then stops it."),
+    z.strictObject({ operation: z.literal("self_check") }).describe("Checks that the household works."),
+  ])
+  .meta({ id: "JobRequest" });
+export type JobRequest = z.output<typeof jobRequestSchema>;
+
+export const jobsQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(100) });

@@ -22,7 +22,7 @@ export function encodeEvent(event: JobEvent): string {
 }
 
 /** The number after which a reconnecting subscriber wants to go on; 0 when it says none. */
-export function lastEventId(request: Request): number {
+export function lastEventId(request: Pick<Request, "headers">): number {
   const value = Number(request.headers.get("last-event-id") ?? 0);
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }

@@ -8,6 +8,7 @@ import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
+import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
 import { program } from "#lib/server/program/index.ts";
@@ -35,6 +36,7 @@ export interface Queen {
   readonly accounts: Accounts;
   readonly hives: Hives;
   readonly inference: Inference;
+  readonly jobs: HouseholdJobs;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
 }
@@ -115,6 +117,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     discoveryDelayMs: settings.discoveryDelayS * 1000,
     queen: { version: program.version, started_at: startedAt, household: household.name() },
     requests: () => inference.requests(),
+    jobsRunning: () => jobs.running(),
     advertisedUrl: (host) => household.urlTowards(host),
     local: settings.localHive
       ? {
@@ -137,6 +140,7 @@ async function buildQueen(): Promise<QueenRuntime> {
       metrics.observe(entry);
     },
   });
+  const jobs = createHouseholdJobs({ db, home, hives, inference, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -152,6 +156,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     accounts,
     hives,
     inference,
+    jobs,
     usage,
     metrics,
   };
@@ -174,6 +179,7 @@ async function buildQueen(): Promise<QueenRuntime> {
   const end = async () => {
     inference.closeStreams();
     hives.closeStreams();
+    await jobs.stop();
     await hives.stop();
     await agent.destroy();
     usage.stop();

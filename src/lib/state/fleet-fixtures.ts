@@ -56,6 +56,6 @@ export const exampleFleet = (change: Partial<FleetSnapshot> = {}): FleetSnapshot
   queen: { version: "0.1.0", started_at: exampleNow - 60_000, household: "Home" },
   hives: [exampleHive()],
   models: [exampleModel()],
-  totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0 },
+  totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 },
   ...change,
 });

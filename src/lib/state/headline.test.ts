@@ -9,7 +9,7 @@ describe("the sentence on Home", () => {
     const fleet = exampleFleet({
       hives: [exampleHive(), other],
       models: [exampleModel({ state: "loaded" }), exampleModel({ id: "b", state: "loaded" })],
-      totals: { tokens_per_s: 41.3, requests_running: 1, requests_waiting: 0 },
+      totals: { tokens_per_s: 41.3, requests_running: 1, requests_waiting: 0, jobs_running: 0 },
     });
     expect(headline(fleet, now)).toEqual({
       tone: "busy",

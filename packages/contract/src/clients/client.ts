@@ -27,7 +27,9 @@ type ParamsPart<E extends Endpoint> = [PathParams<E["path"]>] extends [never]
 type QueryPart<E extends Endpoint> = E extends { query: infer Q extends z.ZodType } ? { query?: z.input<Q> } : unknown;
 type BodyPart<E extends Endpoint> = E extends { body: infer B extends z.ZodType } ? { body: z.input<B> } : unknown;
 export type CallInput<E extends Endpoint> = Simplify<
-  ParamsPart<E> & QueryPart<E> & BodyPart<E> & { signal?: AbortSignal; timeoutMs?: number }
+  ParamsPart<E> &
+    QueryPart<E> &
+    BodyPart<E> & { signal?: AbortSignal | undefined; timeoutMs?: number; headers?: Record<string, string> }
 >;
 export type CallOutput<A extends Answer> = A extends z.ZodType
   ? z.output<A>
@@ -53,6 +55,7 @@ interface LooseInput {
   body?: unknown;
   signal?: AbortSignal;
   timeoutMs?: number;
+  headers?: Record<string, string>;
 }
 
 function urlOf(baseUrl: string, endpoint: Endpoint, input: LooseInput): string {
@@ -73,6 +76,7 @@ async function send(options: ClientOptions, endpoint: Endpoint, input: LooseInpu
     limit.abort();
   }, timeoutMs);
   const headers: Record<string, string> = {
+    ...input.headers,
     accept: endpoint.answer === "event-stream" ? "text/event-stream" : "application/json",
   };
   if (options.token !== undefined) headers["authorization"] = `Bearer ${options.token}`;

@@ -29,6 +29,7 @@ export interface Call<E extends Endpoint> {
   readonly params: Record<PathParams<E["path"]>, string>;
   readonly query: ParsedOf<E, "query">;
   readonly body: ParsedOf<E, "body">;
+  readonly headers: Headers;
   /** The bearer token as it came, for endpoints that hives own. */
   readonly token: string | null;
   readonly requestId: string;
@@ -106,6 +107,7 @@ export function endpoint<N extends EndpointName>(
         params,
         query,
         body: await readBody(row, request),
+        headers: request.headers,
         token,
         requestId: locals.requestId,
         signal: request.signal,

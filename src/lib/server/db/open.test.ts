@@ -15,6 +15,8 @@ describe("the database", () => {
       tables.hives,
       tables.models,
       tables.usage,
+      tables.jobs,
+      tables.jobEvents,
       tables.household,
     ])
       expect(db.select().from(table).all()).toEqual([]);

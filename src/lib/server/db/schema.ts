@@ -1,4 +1,4 @@
-import type { Capabilities, EnrolmentKind, HiveModel, Role } from "@rbee/contract";
+import type { Capabilities, EnrolmentKind, HiveModel, Job, JobEvent, Role } from "@rbee/contract";
 import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
@@ -120,6 +120,36 @@ export const usage = sqliteTable(
     index("usage_by_time").on(table.startedAt),
     index("usage_by_user_and_time").on(table.userId, table.startedAt),
   ],
+);
+
+export const jobs = sqliteTable(
+  "jobs",
+  {
+    jobId: text("job_id").primaryKey(),
+    operation: text().$type<Job["operation"]>().notNull(),
+    subject: text().notNull(),
+    state: text().$type<Job["state"]>().notNull(),
+    startedBy: text("started_by"),
+    createdAt: integer("created_at").notNull(),
+    finishedAt: integer("finished_at"),
+    error: text({ mode: "json" }).$type<NonNullable<Job["error"]>>(),
+    result: text({ mode: "json" }).$type<NonNullable<Job["result"]>>(),
+    input: text({ mode: "json" }).$type<Job["input"]>().notNull(),
+  },
+  (table) => [index("jobs_by_time").on(table.createdAt), index("jobs_by_state").on(table.state)],
+);
+
+/** Everything that jobs have told, in order: what a late follower reads. */
+export const jobEvents = sqliteTable(
+  "job_events",
+  {
+    jobId: text("job_id")
+      .notNull()
+      .references(() => jobs.jobId, { onDelete: "cascade" }),
+    seq: integer().notNull(),
+    event: text({ mode: "json" }).$type<JobEvent>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.jobId, table.seq] })],
 );
 
 /** What the household decided about itself, by name. */

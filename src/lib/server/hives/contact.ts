@@ -22,6 +22,8 @@ export interface Contact {
   client(hive: HiveState): HiveClient;
   /** Reads a hive's capabilities when they are unknown or have changed; one call at a time for each hive. */
   refreshWhenChanged(hive: HiveState): void;
+  /** Asks one hive now, and tells it where this queen is. @throws {RbeeError} when it does not answer as it should. */
+  ask(hive: HiveState): Promise<Capabilities>;
   /** Asks every hive, and tells it where this queen is. */
   discover(): Promise<DiscoveryResult[]>;
 }
@@ -77,8 +79,11 @@ export function createContact({ registry, fetch, log, now, advertisedUrl }: Cont
     return call;
   };
 
+  const askNow = async (hive: HiveState) => ask(hive, hive.host === null ? null : await advertisedUrl(hive.host));
+
   return {
     connection,
+    ask: askNow,
     client,
     refreshWhenChanged(hive) {
       const rev = hive.heartbeat?.capabilities_rev;
@@ -93,7 +98,7 @@ export function createContact({ registry, fetch, log, now, advertisedUrl }: Cont
       const askHive = async (hive: HiveState): Promise<DiscoveryResult> => {
         const who = { hive_id: hive.hiveId, name: hive.name };
         try {
-          await ask(hive, hive.host === null ? null : await advertisedUrl(hive.host));
+          await askNow(hive);
           log.info({ hive: hive.name, host: hive.host }, "discovery: reachable");
           return { ...who, reachable: true, error: null };
         } catch (thrown) {

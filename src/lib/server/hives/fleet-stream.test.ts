@@ -16,7 +16,7 @@ function hub() {
         queen: { version: "0", started_at: 0, household: role },
         hives: [],
         models: [],
-        totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0 },
+        totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 },
       };
     },
   });

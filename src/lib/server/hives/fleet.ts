@@ -64,9 +64,10 @@ export function fleetSnapshot(input: {
   withAddresses: boolean;
   queen: FleetSnapshot["queen"];
   requests: RequestCounts;
+  jobsRunning: number;
   ts: number;
 }): FleetSnapshot {
-  const { hives, withAddresses, queen, requests, ts } = input;
+  const { hives, withAddresses, queen, requests, jobsRunning, ts } = input;
   const tokens = hives
     .filter((hive) => hive.health === "healthy")
     .flatMap((hive) => hive.heartbeat?.workers ?? [])
@@ -76,6 +77,11 @@ export function fleetSnapshot(input: {
     queen,
     hives: hives.map((hive) => fleetHive(hive, withAddresses)).sort((a, b) => a.name.localeCompare(b.name)),
     models: fleetModels(hives),
-    totals: { tokens_per_s: tokens, requests_running: requests.running, requests_waiting: requests.waiting },
+    totals: {
+      tokens_per_s: tokens,
+      requests_running: requests.running,
+      requests_waiting: requests.waiting,
+      jobs_running: jobsRunning,
+    },
   };
 }

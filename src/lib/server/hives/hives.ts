@@ -28,6 +28,8 @@ export interface HivesOptions {
   discoveryDelayMs: number;
   queen: FleetSnapshot["queen"];
   requests: () => RequestCounts;
+  /** How many jobs run. */
+  jobsRunning: () => number;
   advertisedUrl: (host: string) => Promise<string | null>;
   /** The hive of this machine; undefined when the queen starts none. */
   local: { command: readonly [string, ...string[]]; home: string; host: string; port: number } | undefined;
@@ -36,7 +38,7 @@ export interface HivesOptions {
 /** The hives of the household, with what only other domains and the queen itself call. */
 export interface HivesService extends Hives {
   readonly registry: Pick<Registry, "all" | "find">;
-  readonly contact: Pick<Contact, "connection" | "client">;
+  readonly contact: Pick<Contact, "connection" | "client" | "ask">;
   onTransition(listener: (transition: HealthTransition) => void): () => void;
   /** Starts the local hive and discovery. @param localUrl how this machine's own hive reaches the queen. */
   start(localUrl: string): void;
@@ -60,6 +62,7 @@ export function createHives(options: HivesOptions): HivesService {
       withAddresses: role === "admin",
       queen,
       requests: options.requests(),
+      jobsRunning: options.jobsRunning(),
       ts: now(),
     });
   const history = () => ({ hives: Object.fromEntries(registry.all().map((hive) => [hive.hiveId, hive.ring.list()])) });

@@ -1,2 +1,3 @@
 export { createInference, type InferenceService } from "./inference.ts";
+export type { SpawnChoice } from "./spawning.ts";
 export type * from "./types.ts";

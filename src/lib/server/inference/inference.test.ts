@@ -113,6 +113,7 @@ async function household(options: { loadWaitMs?: number; stallMs?: number } = {}
     discoveryDelayMs: 1e6,
     queen: { version: "0", started_at: 0, household: "Home" },
     requests: () => inference.requests(),
+    jobsRunning: () => 0,
     advertisedUrl: () => Promise.resolve(null),
     local: undefined,
   });

@@ -17,7 +17,8 @@ export interface Loading {
   current(model: string): Promise<WorkerView> | undefined;
 }
 
-const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
+/** A worker as placement sees it, taken as ready. */
+export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   workerId: worker.worker_id,
   hiveId,
   model: worker.model,

@@ -119,6 +119,11 @@ function refuse(model: string, fleet: FleetView, fits: readonly { hive: HiveView
   return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };
 }
 
+/** What can be said about each hive as a place for a model: one plain clause for each. */
+export function consider(model: string, fleet: FleetView): string[] {
+  return fleet.hives.map((hive) => whyNot(hive, model, Math.ceil((modelOf(hive, model)?.sizeMb ?? 0) * memoryFactor)));
+}
+
 /**
  * Decides where a request goes: to the least busy worker that has the model; else to one that is loading it; else to
  * the hive that has it on disk, is healthy and has the most memory free; else nowhere, with the reasons.

@@ -64,7 +64,8 @@ export function modelNotFound(model: string, known: readonly string[], reasons: 
   });
 }
 
-function refusal(
+/** The error that a refused placement is told as. */
+export function refusal(
   model: string,
   { error, reasons, memory }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],

@@ -1,0 +1,2 @@
+export { createHouseholdJobs, type JobsService } from "./jobs.ts";
+export type * from "./types.ts";

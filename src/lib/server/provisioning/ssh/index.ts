@@ -1,0 +1,13 @@
+export { type Credentials } from "./auth.ts";
+export { connect, type ConnectOptions } from "./connect.ts";
+export { type SshConnection } from "./connection.ts";
+export { exec, type ExecOptions, type ExecResult } from "./exec.ts";
+export { createHostKeys, pinnedKeysInFile, pinnedKeysInMemory, type HostKeys, type PinnedKeys } from "./host-keys.ts";
+export { fingerprintOf } from "./known-hosts.ts";
+export { SshPool, type PoolOptions } from "./pool.ts";
+export { readRemoteFile, writeRemoteFile } from "./remote-files.ts";
+export { quote, quotePath, type RemoteCommand } from "./remote-shell.ts";
+export { listSshHosts, resolveTarget, type ResolveOptions } from "./resolve.ts";
+export { remoteHome, remotePath } from "./remote-path.ts";
+export { describeTarget, isHostName, parseDestination, type Destination, type SshTarget } from "./target.ts";
+export { upload, type UploadOptions, type UploadProgress, type UploadResult } from "./upload.ts";

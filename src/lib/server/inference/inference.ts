@@ -9,8 +9,9 @@ import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
 import type { WorkerView } from "./placement.ts";
-import { createEnsureReady, modelNotFound } from "./ready.ts";
+import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
 import { openRequestLog } from "./request-log.ts";
+import { createSpawning, type Spawning } from "./spawning.ts";
 import type { Inference } from "./types.ts";
 import { createSendChat } from "./upstream.ts";
 
@@ -31,6 +32,8 @@ export interface InferenceOptions {
 }
 
 export interface InferenceService extends Inference {
+  /** Starts workers that a person asked for. */
+  readonly spawning: Spawning;
   requests(): { running: number; waiting: number };
   /** Ends every answer that is under way with an error event. */
   closeStreams(): void;
@@ -65,8 +68,9 @@ export function createInference(options: InferenceOptions): InferenceService {
   });
   const models = () => fleetModels(hives.registry.all());
   const modelIds = () => models().map((model) => model.id);
+  const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
   const ensureReady = createEnsureReady({
-    fleet: () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) }),
+    fleet,
     models: modelIds,
     progress: (id) => models().find((model) => model.id === id)?.load_progress ?? null,
     loading,
@@ -87,6 +91,12 @@ export function createInference(options: InferenceOptions): InferenceService {
   });
 
   return {
+    spawning: createSpawning({
+      fleet,
+      client: (hiveId) => hives.contact.client(get(hiveId)),
+      fresh,
+      refusal: (model, placement) => refusal(model, placement, modelIds()),
+    }),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() }),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, id) {

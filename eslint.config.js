@@ -81,6 +81,16 @@ export default ts.config(
     [{ group: foreign("hive", "worker", "cli"), message: "Settings import the contract at most." }],
   ),
   restrict(
+    ["packages/jobs/**"],
+    [
+      {
+        // It knows neither a database nor HTTP: whoever uses it brings both.
+        regex: "^(?!\\.{1,2}/|node:|@rbee/contract$|cockatiel$|eventsource-parser|vitest$|fast-check$)",
+        message: "Jobs import the contract, cockatiel and eventsource-parser alone.",
+      },
+    ],
+  ),
+  restrict(
     ["packages/hive/**"],
     [
       { group: foreign("worker", "cli"), message: "A hive starts a worker as a child process; it never imports it." },

@@ -8,6 +8,9 @@ import { tokenCreate } from "./hive/token/create.ts";
 import { tokenList } from "./hive/token/list.ts";
 import { tokenRevoke } from "./hive/token/revoke.ts";
 import { infer } from "./inference/infer.ts";
+import { jobCancel } from "./job/cancel.ts";
+import { jobList } from "./job/list.ts";
+import { jobShow } from "./job/show.ts";
 import { keyCreate } from "./key/create.ts";
 import { keyList } from "./key/list.ts";
 import { keyRevoke } from "./key/revoke.ts";
@@ -23,6 +26,7 @@ import { userList } from "./user/list.ts";
 import { userRemove } from "./user/remove.ts";
 import { userRole } from "./user/role.ts";
 import { workerList } from "./worker/list.ts";
+import { workerSpawn } from "./worker/spawn.ts";
 import { workerStop } from "./worker/stop.ts";
 
 type Verb = (parent: Command) => void;
@@ -47,7 +51,8 @@ export function createProgram(): Command {
   noun(program, "user", "the people of the household", [userList, userInvite, userRole, userRemove]);
   const hive = noun(program, "hive", "the machines of the household", [hiveList, hiveRemove, hiveDiscover]);
   noun(hive, "token", "tokens with which machines join", [tokenCreate, tokenList, tokenRevoke]);
-  noun(program, "worker", "the processes that hold models", [workerList, workerStop]);
+  noun(program, "worker", "the processes that hold models", [workerList, workerSpawn, workerStop]);
+  noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobCancel]);
   noun(program, "model", "the models of the household", [modelList]);
   return program;
 }

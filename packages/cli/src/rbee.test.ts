@@ -65,7 +65,7 @@ const fleet: FleetSnapshot = {
   queen: { version: "9.9.9", started_at: 0, household: "Home" },
   hives: [],
   models: [model],
-  totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0 },
+  totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 },
 };
 const chunk = (content: string) =>
   `data: ${JSON.stringify({
@@ -144,6 +144,98 @@ describe("rbee config", () => {
     expect(exitCode).toBe(0);
     expect(settings.find(({ name }) => name === "RBEE_HOME")).toMatchObject({ value: nowhere, source: "environment" });
     expect(settings.find(({ name }) => name === "RBEE_WORKER_SLOTS")).toMatchObject({ value: "4", source: "default" });
+  });
+});
+
+describe("rbee worker spawn", () => {
+  const id = "job:1";
+  const event = (seq: number, value: { type: string } & Record<string, unknown>) => {
+    const { type, ...rest } = value;
+    return `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, ts: 1, job_id: id, actor: "queen", ...rest })}\n\n`;
+  };
+  const told = event(1, { type: "narration", action: "chosen", level: "info", message: "bee-tiny goes to attic." });
+  const failure = {
+    message: "load: no memory",
+    type: "x",
+    param: null,
+    code: "insufficient_ram",
+    suggestion: "Stop one.",
+  };
+  const streamOf = (text: string) => {
+    queen.handlers.set("POST /v1/jobs", json(202, { job_id: id, stream_url: `/v1/jobs/${id}/stream` }));
+    queen.handlers.set("GET /v1/jobs/job%3A1/stream", (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).end(text);
+    });
+  };
+
+  it("tells on stderr how the job goes; the worker alone is on stdout", async () => {
+    streamOf(
+      `${told}${event(2, { type: "result", status: "succeeded", data: { worker_id: "worker:a" } })}data: [DONE]\n\n`,
+    );
+    const { exitCode, out, error } = await rbee(["worker", "spawn", "--model", "bee-tiny"]);
+    expect([exitCode, out]).toEqual([0, "worker:a\n"]);
+    expect(error).toBe("queen    bee-tiny goes to attic.\n");
+  });
+
+  it("fails with the job's own error, exit code 1", async () => {
+    streamOf(`${told}${event(2, { type: "result", status: "failed", error: failure })}data: [DONE]\n\n`);
+    const { exitCode, error } = await rbee(["worker", "spawn", "--model", "bee-tiny"]);
+    expect(exitCode).toBe(1);
+    expect(error).toContain("load: no memory");
+    expect(error).toContain("Stop one.");
+  });
+
+  it("with --json prints each event as a line, and still fails when the job did", async () => {
+    streamOf(`${told}${event(2, { type: "result", status: "failed", error: failure })}data: [DONE]\n\n`);
+    const { exitCode, out, error } = await rbee(["worker", "spawn", "--model", "bee-tiny", "--json"]);
+    expect([exitCode, error]).toEqual([1, ""]);
+    const lines = out.trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual(["narration", "result"]);
+  });
+
+  it("goes on after a cut connection without telling anything twice", async () => {
+    streamOf("");
+    let connections = 0;
+    queen.handlers.set("GET /v1/jobs/job%3A1/stream", (request, response) => {
+      connections += 1;
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      if (connections === 1) {
+        response.write(told);
+        setTimeout(() => response.destroy(), 50);
+        return;
+      }
+      expect(request.headers["last-event-id"]).toBe("1");
+      response.end(
+        `${event(2, { type: "result", status: "succeeded", data: { worker_id: "worker:a" } })}data: [DONE]\n\n`,
+      );
+    });
+    const { exitCode, out, error } = await rbee(["worker", "spawn", "--model", "bee-tiny"]);
+    expect([exitCode, out, connections]).toEqual([0, "worker:a\n", 2]);
+    expect(error.match(/goes to attic/gu)).toHaveLength(1);
+  });
+
+  it("Ctrl-C cancels the job on the queen, waits for its end, and is exit code 130", async () => {
+    streamOf("");
+    let finish = () => {};
+    queen.handlers.set("GET /v1/jobs/job%3A1/stream", (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(told);
+      finish = () => {
+        const error = { message: "Ann cancelled the job.", type: "x", param: null, code: "request_cancelled" };
+        response.end(`${event(2, { type: "result", status: "cancelled", error })}data: [DONE]\n\n`);
+      };
+    });
+    let cancelled = 0;
+    queen.handlers.set("DELETE /v1/jobs/job%3A1", (_request, response) => {
+      cancelled += 1;
+      response.writeHead(204).end();
+      finish();
+    });
+    const { child, ended } = start(["worker", "spawn", "--model", "bee-tiny"]);
+    child.stderr.once("data", () => child.kill("SIGINT"));
+    const { exitCode, error } = await ended;
+    expect([exitCode, cancelled]).toEqual([130, 1]);
+    expect(error).toContain("cancels the job");
   });
 });
 

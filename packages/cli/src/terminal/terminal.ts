@@ -20,6 +20,8 @@ export interface Terminal {
   error(line: string): void;
   /** One calm line on stderr: who, and what happened. */
   narrate(actor: string, message: string): void;
+  /** How far something is, on stderr: one line that the next one takes the place of. Nothing when it is no terminal. */
+  progress(actor: string, text: string): void;
 }
 
 interface Streams {
@@ -35,6 +37,12 @@ const wantsColour = (stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv) =>
 /** A terminal over streams; `process` is one. */
 export function createTerminal({ stdin, stdout, stderr, env }: Streams): Terminal {
   const errorColours = pc.createColors(wantsColour(stderr, env));
+  let passing = false;
+  const toErrors = (text: string, stays: boolean) => {
+    stderr.write(`${passing ? "\r\u001B[K" : ""}${text}${stays ? "\n" : ""}`);
+    passing = !stays;
+  };
+  const line = (actor: string, text: string) => `${errorColours.dim(actor.padEnd(8))} ${text}`;
   return {
     colours: pc.createColors(wantsColour(stdout, env)),
     errorColours,
@@ -42,7 +50,14 @@ export function createTerminal({ stdin, stdout, stderr, env }: Streams): Termina
     isTty: stdout.isTTY === true,
     write: (text) => stdout.write(text),
     out: (line) => stdout.write(`${line}\n`),
-    error: (line) => stderr.write(`${line}\n`),
-    narrate: (actor, message) => stderr.write(`${errorColours.dim(actor.padEnd(8))} ${message}\n`),
+    error: (text) => {
+      toErrors(text, true);
+    },
+    narrate: (actor, message) => {
+      toErrors(line(actor, message), true);
+    },
+    progress: (actor, text) => {
+      if (stderr.isTTY === true) toErrors(line(actor, text), false);
+    },
   };
 }

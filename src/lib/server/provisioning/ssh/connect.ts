@@ -69,6 +69,8 @@ async function connectOne(
   const credentials = isEnd ? auth : { passphrase: auth.passphrase, ...authFor[target.name] };
   const plan = await planAuth(target, credentials);
   const algorithms = await options.hostKeys.algorithms(target);
+  // From here to the listener below nothing waits, so that no abort is missed.
+  signal?.throwIfAborted();
   const client = new Client();
   const settled = Promise.withResolvers<SshConnection>();
   const fail = (error: unknown) => {

@@ -14,7 +14,7 @@ export interface ClientOptions {
   /** Sent as `Authorization: Bearer`; never part of an error message. */
   token?: string | undefined;
   fetch?: FetchLike;
-  /** Time limit of one call until its headers are there, in milliseconds. Default 10 000. Streams are not limited after that. */
+  /** Time limit of one call, in milliseconds. Default 10 000. Of a stream and of `raw` calls it limits the headers only. */
   timeoutMs?: number;
   /** Code of the error when the other side does not accept the connection. */
   unreachable: { code: ErrorCode; message: string; suggestion?: string };
@@ -69,7 +69,13 @@ function urlOf(baseUrl: string, endpoint: Endpoint, input: LooseInput): string {
   return `${baseUrl}${path}${text === "" ? "" : `?${text}`}`;
 }
 
-async function send(options: ClientOptions, endpoint: Endpoint, input: LooseInput): Promise<Response> {
+/** Makes a call and reads its answer within the time limit; rejects with `RbeeError`, or the reason of `input.signal`. */
+async function send<T>(
+  options: ClientOptions,
+  endpoint: Endpoint,
+  input: LooseInput,
+  read: (response: Response) => T | Promise<T>,
+): Promise<T> {
   const timeoutMs = input.timeoutMs ?? options.timeoutMs ?? 10_000;
   const limit = new AbortController();
   const timer = setTimeout(() => {
@@ -83,25 +89,27 @@ async function send(options: ClientOptions, endpoint: Endpoint, input: LooseInpu
   if (input.body !== undefined) headers["content-type"] = "application/json";
   const signal = input.signal === undefined ? limit.signal : AbortSignal.any([limit.signal, input.signal]);
   const doFetch: FetchLike = options.fetch ?? ((url, init) => fetch(url, init));
-  let response: Response;
+  const failure = (cause: unknown) => {
+    if (input.signal?.aborted) return input.signal.reason as unknown;
+    const { code, message, suggestion } = options.unreachable;
+    const late = limit.signal.aborted ? ` No answer within ${timeoutMs / 1000} s.` : "";
+    return new RbeeError(code, `${message}${late}`, { suggestion, cause });
+  };
   try {
-    response = await doFetch(urlOf(options.baseUrl, endpoint, input), {
+    const response = await doFetch(urlOf(options.baseUrl, endpoint, input), {
       method: endpoint.method,
       headers,
       signal,
       ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
     });
-  } catch (cause) {
-    if (input.signal?.aborted) throw input.signal.reason;
-    const { code, message, suggestion } = options.unreachable;
-    if (limit.signal.aborted)
-      throw new RbeeError(code, `${message} No answer within ${timeoutMs / 1000} s.`, { suggestion, cause });
-    throw new RbeeError(code, message, { suggestion, cause });
+    if (!response.ok) throw await errorOf(response, options);
+    return await read(response);
+  } catch (thrown) {
+    // An answer that the limit cut off would look like a broken one.
+    throw thrown instanceof RbeeError && !signal.aborted ? thrown : failure(thrown);
   } finally {
     clearTimeout(timer);
   }
-  if (response.ok) return response;
-  throw await errorOf(response, options);
 }
 
 /** The error that a non-2xx answer carries; an answer that is not in our shape is `hive_invalid_response`. */
@@ -147,9 +155,9 @@ export function createClient<T extends EndpointTable>(endpoints: T, options: Cli
   const calls: Record<string, unknown> = {};
   const raw: Record<string, unknown> = {};
   for (const [name, endpoint] of Object.entries(endpoints)) {
-    raw[name] = (input: LooseInput) => send(options, endpoint, input);
-    calls[name] = async (input: LooseInput = {}) =>
-      readAnswer(await send(options, endpoint, input), endpoint.answer, options);
+    raw[name] = (input: LooseInput) => send(options, endpoint, input, (response) => response);
+    calls[name] = (input: LooseInput = {}) =>
+      send(options, endpoint, input, (response) => readAnswer(response, endpoint.answer, options));
   }
   return { ...calls, raw } as Client<T>;
 }

@@ -87,6 +87,8 @@ export async function wholeChat(
         end: resolve,
         fail: reject,
       });
+      // Its reader may have left while the request was still being read.
+      if (response.destroyed) leave();
     });
     return completionOf(envelope, content, ending.reason, ending.timings);
   } finally {

@@ -33,6 +33,16 @@ const read = async (message: IncomingMessage) => {
 };
 
 describe("EventStream", () => {
+  it("notices a reader that had left before it began", async () => {
+    const { ours, theirs } = await connect();
+    theirs.catch(() => {});
+    ours.destroy();
+    await until("the connection is closed", () => ours.closed);
+    let gone = 0;
+    new EventStream(ours, { render, comment: () => "", onGone: () => gone++ }, 20);
+    expect(gone).toBe(1);
+  });
+
   it("sends headers at once and says what it waits for while it is silent", async () => {
     const { ours, theirs } = await connect();
     const stream = new EventStream(ours, { render, comment: () => "prefill 5/9", onGone: () => {} }, 20);

@@ -41,10 +41,13 @@ export class EventStream {
     response.on("drain", () => {
       this.#flush();
     });
-    response.once("close", () => {
+    const closed = () => {
       clearInterval(this.#comments);
       if (!this.#ended) hooks.onGone();
-    });
+    };
+    // A reader may have left while its request was still being read.
+    if (response.destroyed) closed();
+    else response.once("close", closed);
     response.on("error", () => {
       // A reader that left mid-write; `close` follows and does what is needed.
     });

@@ -14,6 +14,7 @@ export * from "./inference/models.ts";
 export * from "./openapi.ts";
 export * from "./parse.ts";
 export * from "./queen-endpoints.ts";
+export * from "./run-file.ts";
 export * from "./setting.ts";
 export * from "./worker-endpoints.ts";
 export * from "./workers.ts";

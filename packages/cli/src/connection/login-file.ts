@@ -1,11 +1,14 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
 
-const loginSchema = z.object({ url: z.url(), api_key: z.string().min(1), user: z.string() });
 /** Which queen this account of this machine talks to, and as whom. */
-export type Login = z.infer<typeof loginSchema>;
+export interface Login {
+  readonly url: string;
+  readonly api_key: string;
+  /** Name of the account that the key belongs to. */
+  readonly user: string;
+}
 
 const loginFile = (configDir: string) => join(configDir, "login.json");
 
@@ -22,7 +25,10 @@ export function readLogin(configDir: string): Login | undefined {
     throw unusable(configDir, error);
   }
   try {
-    return loginSchema.parse(JSON.parse(text));
+    const { url, api_key, user } = JSON.parse(text) as Partial<Record<keyof Login, unknown>>;
+    if (typeof url === "string" && URL.canParse(url) && typeof api_key === "string" && typeof user === "string")
+      return { url, api_key, user };
+    throw new TypeError("it lacks what a login consists of");
   } catch (error) {
     throw unusable(configDir, error);
   }

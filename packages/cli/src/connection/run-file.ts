@@ -1,8 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-
-const runFileSchema = z.object({ pid: z.int(), port: z.int(), host: z.string(), started_at: z.number() });
+import { runFileSchema, type RunFile } from "@rbee/contract";
 
 /** A queen that runs on this machine, and the token that makes its administrator of us. */
 export interface LocalQueen {
@@ -35,7 +33,7 @@ function reachable(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function parseRunFile(text: string): z.infer<typeof runFileSchema> | undefined {
+function parseRunFile(text: string): RunFile | undefined {
   try {
     return runFileSchema.safeParse(JSON.parse(text)).data;
   } catch {

@@ -1,11 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import { runFileSchema, type RunFile } from "@rbee/contract";
 import { isLoopback, urlHost } from "#lib/server/network/index.ts";
 import { StartError } from "./start-error.ts";
-
-const runFileSchema = z.object({ pid: z.int(), port: z.int(), host: z.string(), started_at: z.number() });
-type RunFile = z.infer<typeof runFileSchema>;
 
 const answerLimitMs = 2_000;
 

@@ -18,7 +18,9 @@ export interface Narration {
  */
 export function narrate(narration: Narration): void {
   const scope = currentScope();
-  const { actor = scope.actor, action, level = "info", message, data } = narration;
+  const { actor = scope.actor, action, level = "info", message } = narration;
+  // Of several steps at once nobody could tell otherwise which one speaks.
+  const data = scope.steps.length === 0 ? narration.data : { step_path: scope.steps, ...narration.data };
   scope.work.emit(scope, {
     type: "narration",
     actor,

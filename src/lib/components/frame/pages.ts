@@ -3,6 +3,7 @@ import Boxes from "@lucide/svelte/icons/boxes";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
 import Cpu from "@lucide/svelte/icons/cpu";
 import House from "@lucide/svelte/icons/house";
+import ListChecks from "@lucide/svelte/icons/list-checks";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import Settings from "@lucide/svelte/icons/settings";
@@ -24,6 +25,7 @@ const entries = {
   chat: { href: "/chat", name: names.chat, icon: MessageSquare },
   models: { href: "/models", name: names.models, icon: Boxes },
   machines: { href: "/machines", name: names.machines, icon: Cpu },
+  jobs: { href: "/jobs", name: names.jobs, icon: ListChecks },
   apps: { href: "/apps", name: names.apps, icon: KeyRound },
   people: { href: "/people", name: names.people, icon: Users },
   usage: { href: "/usage", name: names.usage, icon: ChartColumn },
@@ -34,9 +36,9 @@ const entries = {
 
 /** The rail: what a person with this role may open, the most used first. */
 export function railOf(role: Role): readonly PageEntry[] {
-  const { home, chat, models, machines, apps, people, usage, settings } = entries;
+  const { home, chat, models, machines, jobs, apps, people, usage, settings } = entries;
   return role === "admin"
-    ? [home, chat, models, machines, apps, people, usage, settings]
+    ? [home, chat, models, machines, jobs, apps, people, usage, settings]
     : [chat, apps, usage, models, machines];
 }
 

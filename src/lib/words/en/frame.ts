@@ -8,6 +8,7 @@ export const frame = {
     chat: "Chat",
     models: "Models",
     machines: "Machines",
+    jobs: "Jobs",
     apps: "Apps",
     people: "People",
     usage: "Usage",

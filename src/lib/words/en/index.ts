@@ -5,7 +5,8 @@ import { docs } from "./docs.ts";
 import { entry } from "./entry.ts";
 import { frame } from "./frame.ts";
 import { home } from "./home.ts";
+import { jobs } from "./jobs.ts";
 import { machines } from "./machines.ts";
 import { people } from "./people.ts";
 
-export const en = { frame, entry, home, machines, chat, apps, people, account, docs };
+export const en = { frame, entry, home, machines, jobs, chat, apps, people, account, docs };

@@ -7,13 +7,6 @@ export const machines = {
     action: "Look again",
     busy: "Looking…",
     hint: "Ask every machine what it can do",
-    result: (reachable: number, total: number) =>
-      total === 1
-        ? reachable === 1
-          ? "The machine answered."
-          : "The machine did not answer."
-        : `${reachable} of ${total} machines answered.`,
-    failed: (name: string, error: string) => `${name}: ${error}`,
   },
   empty: {
     title: "No machine yet",

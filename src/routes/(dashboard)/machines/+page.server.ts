@@ -30,7 +30,7 @@ export const actions: Actions = {
     });
   },
   discover: async (event) => {
-    adminOf(event);
-    return attempt(async () => ({ discovered: await event.locals.queen.hives.discover() }));
+    const admin = adminOf(event);
+    return attempt(() => ({ job: event.locals.queen.jobs.start(admin, { operation: "hive_discover" }).job_id }));
   },
 };

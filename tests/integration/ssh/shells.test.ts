@@ -75,7 +75,7 @@ describe.skipIf(whyNoNamespaces !== null)(`odd hosts${whyNoNamespaces === null ?
     it.skipIf(sh !== undefined && !existsSync(sh))(`ends the remote process group where ${name}`, async () => {
       const host = await setting.host({ without, ...(sh === undefined ? {} : { sh }) });
       const connection = await setting.connect(host);
-      const sleeps = () => host.processes().filter((command) => command.endsWith("sleep 4715.5")).length;
+      const sleeps = () => host.processes().filter((command) => command === "sleep 4715.5").length;
       const abort = new AbortController();
       const running = exec(connection, "sleep 4715.5 & trap '' TERM; sleep 4715.5; sleep 4715.5", {
         signal: abort.signal,

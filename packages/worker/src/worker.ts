@@ -10,6 +10,9 @@ import { createPromptMaker } from "./templates/chat-template.ts";
 
 /** How long running answers may take to finish once the worker is told to stop, in milliseconds. */
 const drainLimitMs = 30_000;
+/** A step of the slowest machine takes minutes at most; one that takes longer hangs, as a GPU's driver may. */
+const stepLimitMs = 5 * 60_000;
+const lookEveryMs = 5_000;
 /** Load progress is reported when it grew by this much. */
 const progressStep = 0.02;
 
@@ -98,6 +101,21 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
         log.error({ err: error }, "the engine failed in a step");
       },
     });
+    // Looks are counted instead of time, which goes on while a laptop sleeps.
+    let step: number | null = null;
+    let looks = 0;
+    setInterval(() => {
+      const current = scheduler.stepStartedMs;
+      looks = current !== null && current === step ? looks + 1 : 0;
+      step = current;
+      if (looks * lookEveryMs < stepLimitMs) return;
+      const error = new RbeeError(
+        "worker_stalled",
+        `The engine has not finished a step for ${stepLimitMs / 60_000} min.`,
+      );
+      log.error({ err: error }, "the engine hangs");
+      void channel.sendLast({ type: "failed", error: error.toBody().error }).then(exitAtOnce);
+    }, lookEveryMs).unref();
     ready = {
       engine,
       scheduler,

@@ -76,6 +76,19 @@ describe("Scheduler", () => {
     expect(engine.steps.map((step) => step.size)).toEqual([1, 3, 3, 2, 2, 1]);
   });
 
+  it("tells since when the engine computes a step, so that one that hangs is noticed", async () => {
+    const { engine, scheduler, ask, settle } = household(1);
+    engine.hold();
+    const held = ask("a");
+    await until("the step", () => engine.steps.length === 1);
+    const began = scheduler.stepStartedMs;
+    expect(began).not.toBeNull();
+    expect(scheduler.stepStartedMs).toBe(began);
+    engine.release();
+    await settle(held);
+    await until("the end of the last step", () => scheduler.stepStartedMs === null);
+  });
+
   it("ends with stop at the model's end and with length at the limit", async () => {
     const { ask, settle } = household(2);
     const [whole, cut] = [ask("x"), ask("a", { max: 3 })];

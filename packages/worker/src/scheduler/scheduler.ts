@@ -50,6 +50,7 @@ export class Scheduler {
   #undelivered: Generation[] = [];
   #uses = 0;
   #running = false;
+  #stepStartedMs: number | null = null;
   #draining = false;
   #idle: (() => void)[] = [];
 
@@ -72,6 +73,11 @@ export class Scheduler {
       queued: this.#waiting.length,
       tokensPerS: this.#rate.perSecond(this.#options.nowMs()),
     };
+  }
+
+  /** When the step that the engine is computing began, by `nowMs`; null between steps. */
+  get stepStartedMs(): number | null {
+    return this.#stepStartedMs;
   }
 
   /**
@@ -179,6 +185,7 @@ export class Scheduler {
 
   async #step(work: readonly (StepWork & { holder: Holder })[]): Promise<void> {
     const startedMs = this.#options.nowMs();
+    this.#stepStartedMs = startedMs;
     let tokens: readonly (number | null)[];
     try {
       tokens = await this.#engine.step(work);
@@ -186,6 +193,8 @@ export class Scheduler {
       this.#options.onEngineError(error);
       for (const { holder } of work) this.#fail(holder);
       return;
+    } finally {
+      this.#stepStartedMs = null;
     }
     const nowMs = this.#options.nowMs();
     let prompt = 0;

@@ -9,6 +9,7 @@ await usePackagedNode(import.meta.url);
  * @typedef {object} Runtime
  * @property {{ host: string, port: number }} settings
  * @property {Handler} heartbeat
+ * @property {import("pino").Logger} log
  * @property {(address: { host: string, port: number }) => Promise<{ text: string }>} listening
  * @property {() => Promise<void>} stop
  */
@@ -72,6 +73,14 @@ async function stop(code) {
   process.exit(code);
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => void stop(0));
+
+// One answer that broke in an unforeseen way must not end everybody else's.
+process.on("unhandledRejection", (reason) => queen.log.error({ err: reason }, "a failure was not handled"));
+process.on("uncaughtException", (error) => {
+  queen.log.fatal({ err: error }, "the queen ends: an error was not handled");
+  process.stderr.write(`${error.stack ?? error.message}\n`);
+  void stop(1);
+});
 
 const { host, port } = queen.settings;
 server.once("error", async (/** @type {NodeJS.ErrnoException} */ error) => {

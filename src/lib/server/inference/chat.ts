@@ -142,7 +142,7 @@ async function attempt(
   const wait = watchedWait(parts, worker, signal);
   let upstream: Upstream | undefined;
   try {
-    upstream = await parts.send(connection, worker.workerId, chat, wait.signal);
+    upstream = await parts.send(connection, worker.workerId, chat, { requestId, signal: wait.signal });
     if (chat.stream !== true) {
       const text = await readWhole(upstream, connection.name);
       leave();

@@ -312,10 +312,18 @@ describe("a chat", () => {
     expect(usage).toMatchObject([{ status: 500, error_code: "worker_stalled" }]);
   });
 
-  it("says which machine answered", async () => {
-    const { chat } = await household();
+  it("says which machine answered, and under which id its worker knows it", async () => {
+    const { chat, hive } = await household();
+    let id: string | string[] | undefined;
+    hive.state.chats = [
+      (request, response) => {
+        id = request.headers["x-request-id"];
+        begin(response).end(good);
+      },
+    ];
     const { headers } = await chat();
     expect(headers.get("x-rbee-hive")).toBe("attic");
+    expect(headers.get("x-request-id")).toBe(id);
   });
 
   it("is ended in order when the queen stops", async () => {

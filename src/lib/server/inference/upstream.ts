@@ -16,7 +16,8 @@ export type SendChat = (
   connection: HiveConnection,
   workerId: string,
   chat: ChatRequest,
-  signal: AbortSignal,
+  /** The id names the answer, so that it can be found in the logs. */
+  context: { readonly requestId: string; readonly signal: AbortSignal },
 ) => Promise<Upstream>;
 
 async function refusal(
@@ -41,12 +42,12 @@ async function refusal(
 }
 
 export function createSendChat(agent: Agent): SendChat {
-  return async ({ baseUrl, token, name }, workerId, chat, signal) => {
+  return async ({ baseUrl, token, name }, workerId, chat, { requestId, signal }) => {
     const controller = new AbortController();
     const answer = await request(`${baseUrl}/v1/workers/${encodeURIComponent(workerId)}/v1/chat/completions`, {
       method: "POST",
       dispatcher: agent,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "x-request-id": requestId },
       body: JSON.stringify(chat),
       signal: AbortSignal.any([signal, controller.signal]),
     }).catch((cause: unknown) => {

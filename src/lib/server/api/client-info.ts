@@ -2,7 +2,7 @@ import type { RequestEvent } from "@sveltejs/kit";
 import type { ClientInfo } from "#lib/server/accounts/index.ts";
 import { isLoopback, isLoopbackHost, senderAddress } from "#lib/server/network/index.ts";
 
-const forwardingHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"];
+const forwardingHeaders = ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host", "via"];
 
 /**
  * Where a request comes from. A request that a proxy on this machine passed on is not from this machine. A page of

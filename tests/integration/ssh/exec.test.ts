@@ -56,7 +56,7 @@ describe.skipIf(whySkipped !== null)(`commands on a host${whySkipped === null ? 
   });
 
   it("ends the whole process group over there when the signal aborts", async () => {
-    const mark = "4711.25";
+    const mark = `4711.${process.pid}`;
     const abort = new AbortController();
     const reason = new Error("cancelled by the test");
     const running = exec(connection, `trap '' TERM; sh -c "sleep ${mark}; true" & sleep ${mark}; sleep ${mark}`, {
@@ -70,7 +70,7 @@ describe.skipIf(whySkipped !== null)(`commands on a host${whySkipped === null ? 
   });
 
   it("ends a command that takes longer than it may, and says so", async () => {
-    const mark = "4712.25";
+    const mark = `4712.${process.pid}`;
     await expect(exec(connection, ["sleep", mark], { timeoutMs: 300, name: "clone" })).rejects.toMatchObject({
       code: "ssh_timeout",
       details: { step: "clone", limit_ms: 300, stopped: true },
@@ -79,11 +79,11 @@ describe.skipIf(whySkipped !== null)(`commands on a host${whySkipped === null ? 
   });
 
   it("does not wait for what a command left running in the background", async () => {
-    const mark = "4713.25";
-    const result = await exec(connection, `sleep ${mark} & echo started`);
-    expect(result.stdout).toBe("started\n");
+    const mark = `4713.${process.pid}`;
+    const { stdout } = await exec(connection, `sleep ${mark} & echo $!`);
+    expect(stdout).toMatch(/^\d+\n$/);
     expect(sleeps(host, mark)).toBe(1);
-    await exec(connection, `kill $(ps -eo pid,args | sed -n 's/^ *\\([0-9]*\\) sleep ${mark}$/\\1/p')`);
+    await exec(connection, ["kill", stdout.trim()]);
   });
 
   it("keeps a long answer's last part and reads it to the end", async () => {
@@ -96,7 +96,7 @@ describe.skipIf(whySkipped !== null)(`commands on a host${whySkipped === null ? 
   });
 
   it("tells a connection that was lost from a command that failed, and leaves nothing running there", async () => {
-    const mark = "4714.25";
+    const mark = `4714.${process.pid}`;
     const own = await setting.connect(host);
     const running = exec(own, ["sleep", mark], { name: "build" });
     running.catch(() => {});

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SshHostOptions } from "./host.ts";
 import { run } from "./run.ts";
@@ -31,11 +31,9 @@ export async function writeAccounts(folder: string, home: string, options: SshHo
     join(etc, "pam"),
     "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n",
   );
+  await chown(home, uid, uid);
   await writeFile(join(etc, "masked"), (options.without ?? []).join("\n"));
   await writeFile(join(etc, "sh"), options.sh ?? "");
-  await mkdir(home, { recursive: true });
-  await chmod(home, 0o755);
-  await chown(home, uid, uid);
 }
 
 /** Writes the configuration of a test host's sshd. */
@@ -55,7 +53,7 @@ export async function writeSshdConfig(
     `KbdInteractiveAuthentication ${yes(options.keyboardInteractive)}`,
     // Only PAM asks questions, and only root may use it.
     ...(process.getuid?.() === 0 ? [`UsePAM ${yes(options.keyboardInteractive)}`] : []),
-    "PermitRootLogin no",
+    `PermitRootLogin ${yes(home !== null)}`,
     "StrictModes no",
     "UseDNS no",
     "PrintMotd no",

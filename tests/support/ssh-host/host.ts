@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { sshdPath } from "./available.ts";
 import { account, writeAccounts, writeSshdConfig } from "./files.ts";
 import { createKey, fingerprint, type KeyType } from "./keys.ts";
 import type { NetworkPlace, TestNetwork } from "./network.ts";
-import { commandOf, descendants } from "./processes.ts";
+import { allProcesses, commandOf, descendants } from "./processes.ts";
 import { run, tryRun } from "./run.ts";
 
 export interface SshHostOptions {
@@ -57,7 +57,7 @@ export interface SshHost {
   startListening(): Promise<void>;
   /** Runs a command on the host as root and gives its stdout (namespaces only). */
   asRoot(command: string): Promise<string>;
-  /** Command lines of everything that runs there, sshd included. */
+  /** Command lines of everything that runs there, sshd included (on loopback: on this machine). */
   processes(): string[];
   log(): Promise<string>;
   remove(): Promise<void>;
@@ -71,7 +71,10 @@ export async function startSshHost(network: TestNetwork | null, options: SshHost
   const folder = temporary.path;
   await chmod(folder, 0o755);
   const home = join(folder, options.homeName ?? "home");
-  await writeAccounts(folder, home, options);
+  await mkdir(home, { mode: 0o755 });
+  if (network !== null) await writeAccounts(folder, home, options);
+  // Where sshd wants to be started by root, it keeps its unprivileged half in this folder.
+  else if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true });
   await writeFile(join(folder, "authorized_keys"), (options.authorizedKeys ?? []).map((key) => `${key}\n`).join(""));
   const makeHostKeys = async (types: readonly KeyType[]) => {
     for (const type of types) {
@@ -143,10 +146,14 @@ export async function startSshHost(network: TestNetwork | null, options: SshHost
       if (machine === null) throw new Error("a loopback host is the machine itself");
       return run("nsenter", [...machine.enter, "/bin/sh", "-c", command]);
     },
-    processes: () => {
-      const roots = [machine?.pid, listener?.pid].filter((pid) => pid !== undefined);
-      return roots.flatMap(descendants).map(commandOf);
-    },
+    // On loopback, what lost its parent is adopted by the machine itself.
+    processes: () =>
+      machine === null
+        ? allProcesses().map(({ command }) => command)
+        : [machine.pid, listener?.pid]
+            .filter((pid) => pid !== undefined)
+            .flatMap(descendants)
+            .map(commandOf),
     log: async () => readFile(logPath, "utf8").catch(() => ""),
     async remove() {
       const sessions = listenerPid();

@@ -18,6 +18,9 @@ export interface ChatSample {
   readonly tokens: number;
 }
 
+/** A sample of a run; those that began `together` at its start met each other in every queue on the way. */
+export type RunSample = ChatSample & { readonly together: boolean };
+
 /** A client with connections of its own. */
 export class LoadClient {
   readonly #agent: Agent;
@@ -66,16 +69,20 @@ export class LoadClient {
 
 export interface LoadResult {
   readonly tokensPerSecond: number;
-  readonly samples: readonly ChatSample[];
+  readonly samples: readonly RunSample[];
 }
 
 /** Sends `bodies` with `streams` of them in flight at any time. */
 export async function runLoad(client: LoadClient, bodies: readonly object[], streams: number): Promise<LoadResult> {
   const waiting = bodies.values();
-  const samples: ChatSample[] = [];
+  let begun = 0;
+  const samples: RunSample[] = [];
   const started = performance.now();
   const lane = async () => {
-    for (const body of waiting) samples.push(await client.chat(body));
+    for (const body of waiting) {
+      const together = begun++ < streams;
+      samples.push({ ...(await client.chat(body)), together });
+    }
   };
   await Promise.all(Array.from({ length: streams }, lane));
   const seconds = (performance.now() - started) / 1000;

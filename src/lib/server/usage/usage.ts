@@ -1,5 +1,5 @@
 import type { UsageRow } from "@rbee/contract";
-import { and, desc, eq, gte } from "drizzle-orm";
+import { and, desc, eq, gte, sql } from "drizzle-orm";
 import type { Logger } from "pino";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import type { Usage } from "./types.ts";
@@ -22,6 +22,27 @@ export interface UsageService extends Usage {
 }
 
 export function createUsage(db: Db, log: Logger): UsageService {
+  // Written once a request: building the statement each time would cost more than running it.
+  const insert = db
+    .insert(usage)
+    .values({
+      requestId: sql.placeholder("request_id"),
+      userId: sql.placeholder("user_id"),
+      userName: sql.placeholder("user"),
+      keyName: sql.placeholder("key_name"),
+      model: sql.placeholder("model"),
+      hiveId: sql.placeholder("hive_id"),
+      startedAt: sql.placeholder("started_at"),
+      durationMs: sql.placeholder("duration_ms"),
+      timeToFirstTokenMs: sql.placeholder("time_to_first_token_ms"),
+      promptTokens: sql.placeholder("prompt_tokens"),
+      cachedTokens: sql.placeholder("cached_tokens"),
+      completionTokens: sql.placeholder("completion_tokens"),
+      status: sql.placeholder("status"),
+      errorCode: sql.placeholder("error_code"),
+    } satisfies Record<keyof typeof usage.$inferInsert, unknown>)
+    .onConflictDoNothing()
+    .prepare();
   let pending: UsageEntry[] = [];
   let timer: NodeJS.Timeout | undefined;
 
@@ -30,27 +51,8 @@ export function createUsage(db: Db, log: Logger): UsageService {
     const rows = pending;
     pending = [];
     try {
-      db.transaction((tx) => {
-        for (const row of rows)
-          tx.insert(usage)
-            .values({
-              requestId: row.request_id,
-              userId: row.user_id,
-              userName: row.user,
-              keyName: row.key_name,
-              model: row.model,
-              hiveId: row.hive_id,
-              startedAt: row.started_at,
-              durationMs: row.duration_ms,
-              timeToFirstTokenMs: row.time_to_first_token_ms,
-              promptTokens: row.prompt_tokens,
-              cachedTokens: row.cached_tokens,
-              completionTokens: row.completion_tokens,
-              status: row.status,
-              errorCode: row.error_code,
-            })
-            .onConflictDoNothing()
-            .run();
+      db.transaction(() => {
+        for (const row of rows) insert.run({ ...row });
       });
     } catch (error) {
       log.error({ err: error, rows: rows.length }, "usage could not be written");

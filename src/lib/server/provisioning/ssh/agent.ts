@@ -1,6 +1,5 @@
-import {
-  BaseAgent,
-  utils,
+import ssh2, {
+  type BaseAgent,
   type IdentityCallback,
   type ParsedKey,
   type PublicKeyEntry,
@@ -9,7 +8,7 @@ import {
 } from "ssh2";
 
 /** An agent of which the keys of the ssh config come first, and where the config says so no others are offered. */
-export class ChosenKeysAgent extends BaseAgent<ParsedKey> {
+export class ChosenKeysAgent extends ssh2.BaseAgent<ParsedKey> {
   readonly #agent: BaseAgent;
   readonly #preferred: readonly Buffer[];
   readonly #only: boolean;
@@ -59,7 +58,7 @@ export class ChosenKeysAgent extends BaseAgent<ParsedKey> {
 
 function toParsedKey(key: string | Buffer | ParsedKey | PublicKeyEntry): ParsedKey | null {
   if (typeof key === "string" || Buffer.isBuffer(key)) {
-    const parsed = utils.parseKey(key);
+    const parsed = ssh2.utils.parseKey(key);
     return parsed instanceof Error ? null : parsed;
   }
   return "pubKey" in key ? toParsedKey("pubKey" in key.pubKey ? key.pubKey.pubKey : key.pubKey) : key;

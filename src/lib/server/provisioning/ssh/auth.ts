@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createAgent, utils, type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey } from "ssh2";
+import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey } from "ssh2";
 import { ChosenKeysAgent } from "./agent.ts";
 import type { AuthNeeds } from "./errors.ts";
 import type { SshTarget } from "./target.ts";
@@ -85,7 +85,7 @@ export async function planAuth(target: SshTarget, credentials: Credentials): Pro
 function agentOf(target: SshTarget, files: readonly IdentityFile[]): ChosenKeysAgent | null {
   if (target.agentSocket === null || !existsSync(target.agentSocket)) return null;
   const preferred = files.flatMap((file) => (file.publicKey === null ? [] : [file.publicKey]));
-  return new ChosenKeysAgent(createAgent(target.agentSocket), preferred, target.identitiesOnly);
+  return new ChosenKeysAgent(ssh2.createAgent(target.agentSocket), preferred, target.identitiesOnly);
 }
 
 /** Reads a private key; null when there is none at this path or it is of a kind that ssh2 cannot use. */
@@ -115,7 +115,7 @@ async function readPublicKey(path: string): Promise<Buffer | null> {
 
 function parseKey(data: Buffer, passphrase?: string): ParsedKey | Error {
   try {
-    return utils.parseKey(data, passphrase);
+    return ssh2.utils.parseKey(data, passphrase);
   } catch (error) {
     return error instanceof Error ? error : new Error("unreadable key");
   }

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import { RbeeError } from "@rbee/contract";
 import { handleWhen, IterableBackoff, retry } from "cockatiel";
-import { Client } from "ssh2";
+// By its default export, for Node cannot see the names in this CommonJS package.
+import ssh2 from "ssh2";
 import { planAuth, type Credentials } from "./auth.ts";
 import { SshConnection } from "./connection.ts";
 import {
@@ -71,7 +72,7 @@ async function connectOne(
   const algorithms = await options.hostKeys.algorithms(target);
   // From here to the listener below nothing waits, so that no abort is missed.
   signal?.throwIfAborted();
-  const client = new Client();
+  const client = new ssh2.Client();
   const settled = Promise.withResolvers<SshConnection>();
   const fail = (error: unknown) => {
     settled.reject(error);

@@ -112,6 +112,8 @@ async function connectOne(
       ...keepAlive,
       ...(algorithms.length === 0 ? {} : { algorithms: { serverHostKey: preferring(algorithms) } }),
     });
+    // Commands are many small packets: none should wait for the answer to the one before.
+    client.setNoDelay(true);
     return await settled.promise;
   } finally {
     clearTimeout(timer);

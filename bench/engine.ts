@@ -107,9 +107,9 @@ const words =
     " ",
   );
 
-/** Prompts that share no prefix, so that no server can answer from its cache. */
+/** Prompts that share no prefix, so that no server can answer from its cache: each begins with a number of its own. */
 function prompt(tokens: number, salt: number): string {
-  return Array.from({ length: tokens }, (_, n) => words[(n * 7 + salt * (n + 3)) % words.length]).join(" ");
+  return `${salt * 7919} ${Array.from({ length: tokens }, (_, n) => words[(n * 7 + salt * (n + 3)) % words.length]).join(" ")}`;
 }
 
 /** tokens/s and time to first token of the worker and of llama-server, interleaved round by round. */

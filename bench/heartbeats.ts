@@ -1,7 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Agent, request } from "undici";
-import type { Heartbeat } from "@rbee/contract";
+import type { Capabilities, Heartbeat } from "@rbee/contract";
 import { startHousehold } from "../tests/support/household.ts";
+import { waitFor } from "../tests/support/wait-for.ts";
 import { cpuSeconds } from "./machine.ts";
 import { percentile } from "./statistics.ts";
 
@@ -15,12 +19,36 @@ export interface HeartbeatResult {
   readonly p99Ms: number;
 }
 
-const body = (hiveId: string, seq: number): Heartbeat => ({
+/** One server that answers the queen's question for all simulated hives, told apart by their tokens. */
+async function answerCapabilities(hiveOf: ReadonlyMap<string, string>): Promise<Server> {
+  const server = createServer((incoming, response) => {
+    const answer: Capabilities = {
+      hive_id: hiveOf.get(incoming.headers.authorization?.slice("Bearer ".length) ?? "") ?? "hive:unknown",
+      name: "simulated",
+      version: "0.1.0",
+      os: "linux",
+      arch: "x64",
+      cpu: { model: null, cores: 4, threads: 8 },
+      ram_total_mb: 16_000,
+      disk_free_mb: null,
+      backends: ["cpu"],
+      devices: [],
+      engines: [],
+      models: [],
+      capabilities_rev: "bench",
+    };
+    response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+const body = (hiveId: string, seq: number, port: number): Heartbeat => ({
   hive_id: hiveId,
   ts: Date.now(),
   seq,
   version: "0.1.0",
-  port: 7835,
+  port,
   capabilities_rev: "bench",
   node: {
     cpu_pct: 12.5,
@@ -42,9 +70,12 @@ const body = (hiveId: string, seq: number): Heartbeat => ({
   workers: [],
 });
 
-/** Simulated hives report to a real queen once a second for `seconds`; none of them can be called back. */
+/** Simulated hives report to a real queen once a second for `seconds`, after she has asked each what it is. */
 export async function benchHeartbeats({ hives = 1000, seconds = 20 } = {}): Promise<HeartbeatResult> {
   const household = await startHousehold({ localHive: false, env: { RBEE_LOG_LEVEL: "error" } });
+  const hiveOf = new Map<string, string>();
+  const capabilities = await answerCapabilities(hiveOf);
+  const { port } = capabilities.address() as AddressInfo;
   const agent = new Agent({ connections: hives, keepAliveTimeout: 30_000 });
   try {
     const { token } = await household.admin.createJoinToken({ body: { uses: 100 } });
@@ -61,10 +92,11 @@ export async function benchHeartbeats({ hives = 1000, seconds = 20 } = {}): Prom
           name: `simulated ${n}`,
           version: "0.1.0",
           api_version: "v1",
-          port: 9,
+          port,
         },
       });
       members.push(member);
+      hiveOf.set(member.token, member.id);
     }
     const latencies: number[] = [];
     let failed = 0;
@@ -74,7 +106,7 @@ export async function benchHeartbeats({ hives = 1000, seconds = 20 } = {}): Prom
         method: "POST",
         dispatcher: agent,
         headers: { authorization: `Bearer ${member.token}`, "content-type": "application/json" },
-        body: JSON.stringify(body(member.id, member.seq++)),
+        body: JSON.stringify(body(member.id, member.seq++, port)),
       });
       await response.body.dump();
       if (response.statusCode === 200) latencies.push(performance.now() - started);
@@ -90,7 +122,14 @@ export async function benchHeartbeats({ hives = 1000, seconds = 20 } = {}): Prom
       await Promise.all([...ends, new Promise((resolve) => setTimeout(resolve, 1000))]);
     };
     await second();
-    await second();
+    await waitFor(
+      "the queen's knowing every hive",
+      async () => {
+        await second();
+        return (await household.fleet()).hives.every((hive) => hive.capabilities !== null);
+      },
+      { limitMs: 30_000 },
+    );
     latencies.length = 0;
     failed = 0;
     const [cpuBefore, started] = [cpuSeconds(household.queen.pid), performance.now()];
@@ -100,6 +139,8 @@ export async function benchHeartbeats({ hives = 1000, seconds = 20 } = {}): Prom
     return { hives, seconds, answered: latencies.length, failed, coreShare, p99Ms: percentile(latencies, 0.99) };
   } finally {
     await agent.close();
+    capabilities.close();
+    capabilities.closeAllConnections();
     await household.stop();
   }
 }

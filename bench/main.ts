@@ -14,13 +14,14 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true },
     threads: { type: "string", default: process.env["BENCH_THREADS"] ?? "1" },
     rounds: { type: "string", default: "5" },
+    prompts: { type: "string", default: "20,150" },
     write: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
-  console.log(`npm run bench -- [--only engine|overhead|heartbeats] [--threads N] [--rounds N] [--write]
+  console.log(`npm run bench -- [--only engine|overhead|heartbeats] [--threads N] [--rounds N] [--prompts WORDS,WORDS] [--write]
 LLAMA_SERVER=/path/to/llama-server adds llama.cpp's own server; --write puts the tables into README.md.`);
   process.exit(0);
 }
@@ -35,7 +36,9 @@ if (llamaServer !== undefined && !existsSync(llamaServer)) {
   process.exit(2);
 }
 
-const sections: string[] = [`Measured on: ${machineLine()}.`];
+const sections: string[] = [
+  `\`npm run bench${["", ...process.argv.slice(2)].join(" ").replace(/^ /u, " -- ")}\` on: ${machineLine()}.`,
+];
 const section = (title: string, body: string) => {
   sections.push(`**${title}**\n\n${body}`);
   console.log(`\n${title}\n${body}`);
@@ -50,7 +53,7 @@ if (wanted("engine")) {
     ...(llamaServer === undefined ? {} : { llamaServer }),
     threads: Number(values.threads),
     streams: [1, 4, 8],
-    promptTokens: [20, 150],
+    promptTokens: values.prompts.split(",").map(Number),
     rounds: Number(values.rounds),
     answerTokens: 48,
   });

@@ -21,7 +21,7 @@ function findSocket(home: string): string {
  * What queen and hive add over talking to the worker's own socket: the same worker, the same chats,
  * both ways in turn, so that drifts of the machine hit both alike.
  */
-export async function benchOverhead({ streams = 32, rounds = 8 } = {}): Promise<OverheadResult> {
+export async function benchOverhead({ streams = 32, rounds = 4 } = {}): Promise<OverheadResult> {
   const household = await startHousehold({ env: { RBEE_WORKER_SLOTS: String(streams), RBEE_LOG_LEVEL: "error" } });
   try {
     await household.readyHive();

@@ -116,6 +116,10 @@ export default ts.config(
     ],
   ),
   restrict(
+    ["packages/bundle/**"],
+    [packages(["settings", "jobs", "hive", "worker", "cli"], "A bundle is made of files; it runs none of them.")],
+  ),
+  restrict(
     ["packages/hive/**"],
     [packages(["worker", "cli"], "A hive starts a worker as a child process; it never imports it.")],
   ),

@@ -17,7 +17,7 @@ import { Identity } from "./identity.ts";
 import { openLog, type Logger } from "./log.ts";
 import { describeModel, ModelCatalogue } from "./models/catalogue.ts";
 import { Sampler } from "./telemetry/sampler.ts";
-import { version } from "./version.ts";
+import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
 import { Supervisor } from "./worker-process/supervisor.ts";
 
@@ -158,6 +158,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       hive_id: identity.hiveId,
       name: config.name,
       version,
+      build,
       os: process.platform,
       arch: process.arch,
       cpu,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dataHome, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+import { dataHome, flag, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
 
 const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
 
@@ -56,6 +56,13 @@ export const hiveSettings = {
       .optional(),
     fallback: () => undefined,
     description: "More folders with models, separated by colons; each model is a folder with a GGUF file.",
+  }),
+  announce: setting({
+    env: "RBEE_MDNS",
+    toml: "network.mdns",
+    schema: flag,
+    fallback: () => true,
+    description: "Whether this hive announces itself on the local network (mDNS).",
   }),
   workerThreads: setting({
     env: "RBEE_WORKER_THREADS",

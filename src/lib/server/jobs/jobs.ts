@@ -1,4 +1,4 @@
-import type { JobRequest } from "@rbee/contract";
+import { RbeeError, type JobRequest } from "@rbee/contract";
 import { createJobs, failInterrupted, narrateOutsideJobsTo, observable } from "@rbee/jobs";
 import type { Logger } from "pino";
 import type { Person } from "#lib/server/accounts/index.ts";
@@ -53,6 +53,10 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
         return workerStop(options, request);
       case "self_check":
         return selfCheck(options, person);
+      default:
+        throw new RbeeError("invalid_request", `This queen cannot do ${request.operation} yet.`, {
+          param: "operation",
+        });
     }
   };
 

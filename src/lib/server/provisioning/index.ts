@@ -1,1 +1,2 @@
 export * from "./ssh/index.ts";
+export type * from "./types.ts";

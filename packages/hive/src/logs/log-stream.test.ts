@@ -15,12 +15,13 @@ function logFile(text?: string): string {
 /** Reads along until the test is over. */
 function reader(stream: ReadableStream<Uint8Array>): { text(): string; has(part: string): Promise<boolean> } {
   let text = "";
-  const reading = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const decoder = new TextDecoder();
+  const reading = stream.getReader();
   void (async () => {
     for (;;) {
       const { done, value } = await reading.read();
       if (done) return;
-      text += value;
+      text += decoder.decode(value, { stream: true });
     }
   })();
   onTestFinished(() => reading.cancel());
@@ -76,7 +77,7 @@ it("ends with its reader: a client that leaves a hive's log leaves nothing open 
   const path = join(home, "logs", "hive.log");
   writeFileSync(path, "one\n");
   const leaving = new AbortController();
-  const response = await client.raw.logs({ query: { follow: true }, signal: leaving.signal });
+  const response = await client.raw.logs({ query: { follow: "true" }, signal: leaving.signal });
   const reading = response.body?.getReader();
   expect(new TextDecoder().decode((await reading?.read())?.value)).toBe("one\n");
   const isOpen = async () => {
@@ -99,7 +100,7 @@ it("ends with its reader: a client that leaves a hive's log leaves nothing open 
 it("answers at once when there is nothing in the log yet", async () => {
   const { client } = await smallHive();
   const leaving = new AbortController();
-  const response = await client.raw.logs({ query: { follow: true }, signal: leaving.signal, timeoutMs: 2_000 });
+  const response = await client.raw.logs({ query: { follow: "true" }, signal: leaving.signal, timeoutMs: 2_000 });
   expect(response.status).toBe(200);
   leaving.abort();
 });

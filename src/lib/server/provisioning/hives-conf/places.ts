@@ -20,8 +20,9 @@ export function placesIn(text: string, count: number): Places {
   const known = heads.length === count;
 
   const fieldLine = (head: number, name: string): number => {
-    const names = new RegExp(`^\\s*(?:"${RegExp.escape(name)}"|${RegExp.escape(name)})\\s*[.=]`, "u");
-    const subTable = new RegExp(`^\\s*\\[\\s*hive\\s*\\.\\s*"?${RegExp.escape(name)}"?\\s*[.\\]]`, "u");
+    const word = name.replaceAll(/[\\^$.|?*+()[\]{}]/gu, String.raw`\$&`);
+    const names = new RegExp(String.raw`^\s*"?${word}"?\s*[.=]`, "u");
+    const subTable = new RegExp(String.raw`^\s*\[\s*hive\s*\.\s*"?${word}"?\s*[.\]]`, "u");
     let inEntry = true;
     for (let at = head + 1; at < lines.length; at += 1) {
       const line = lines[at] ?? "";

@@ -1,4 +1,4 @@
-import { RbeeError } from "@rbee/contract";
+import type { RbeeError } from "@rbee/contract";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createWaitingRoom, type Seat, type SeatRequest, type WaitingRoom } from "./waiting-room.ts";
 

@@ -147,6 +147,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     slots: settings.workerSlots,
     threads: settings.workerThreads,
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
+    idleStopS: settings.idleStopS,
     sharedMachine: config.parent === "ipc",
   });
   await Promise.all([hardware.start(), catalogue.scan()]);

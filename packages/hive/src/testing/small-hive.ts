@@ -34,7 +34,13 @@ export interface SmallHive {
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
 export async function smallHive(
   life = "good",
-  options: { clock?: Clock; loadTimeoutMs?: number; command?: readonly string[]; home?: string } = {},
+  options: {
+    clock?: Clock;
+    loadTimeoutMs?: number;
+    idleStopS?: number;
+    command?: readonly string[];
+    home?: string;
+  } = {},
 ): Promise<SmallHive> {
   const home = options.home ?? temporaryFolder();
   makeHome(home);
@@ -52,6 +58,7 @@ export async function smallHive(
     slots: 2,
     threads: 1,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
+    idleStopS: options.idleStopS ?? -1,
     sharedMachine: true,
   });
   supervisor.start();

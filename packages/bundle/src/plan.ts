@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { RbeeError } from "@rbee/contract";
 import { closure, filesBelow, findInstalled, readPackageJson, type FoundFile } from "./installed.ts";
 import { launcher, launcherFile } from "./launcher.ts";
@@ -159,11 +159,12 @@ async function runtime(root: string, platform: BundlePlatform, name: string): Pr
 }
 
 /**
- * Says what a tree for a platform consists of, from what is installed below `root`; packs and fetches nothing.
+ * Says what a tree for a platform consists of, from what is installed below its root; packs and fetches nothing.
  * @throws {RbeeError} `backend_unavailable` when there is no engine for the platform, `internal_error` when rbee is not
  *   installed or not built there.
  */
-export async function makePlan(root: string, platform: BundlePlatform): Promise<Plan> {
+export async function makePlan(programRoot: string, platform: BundlePlatform): Promise<Plan> {
+  const root = resolve(programRoot);
   const { node, engines } = packagesFor(platform);
   const version = (await readPackageJson(root))?.version ?? "0.0.0";
   const [own, shared, runs] = await Promise.all([

@@ -5,6 +5,7 @@ import { machineOf } from "./machine-of.ts";
 import { check, install } from "./operations.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
+import { createBeehives } from "./registry/beehives.ts";
 import { createBeehiveStore } from "./registry/store.ts";
 import type { HiveOperations, Machines } from "./types.ts";
 
@@ -55,12 +56,7 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
       parts.oneAtATime.refuseIfBusy(destination);
     },
     stop: () => access.close(),
-    beehives: {
-      list: () => parts.beehives.list(),
-      add: notYet("register machines"),
-      update: notYet("update machines"),
-      remove: notYet("remove machines"),
-    },
+    beehives: createBeehives({ store: parts.beehives, access }),
     nearby: () => [],
     logs: notYet("show logs"),
   };

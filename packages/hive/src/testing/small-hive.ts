@@ -8,6 +8,7 @@ import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
+import { logPathIn } from "../log.ts";
 import { describeModel, ModelCatalogue } from "../models/catalogue.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
@@ -70,6 +71,7 @@ export async function smallHive(
     log,
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models: async () => (await catalogue.scan()).map(describeModel),
+    logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
   const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });

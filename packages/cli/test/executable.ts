@@ -22,8 +22,8 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** Everything so far on stdout and stderr together. */
   text(): string;
-  /** Waits until this has been written. @throws when the command ends before. */
-  shows(text: string): Promise<void>;
+  /** Waits until this has been written so many times; once when left out. @throws when the command ends before. */
+  shows(text: string, times?: number): Promise<void>;
 }
 
 export interface StartOptions {
@@ -85,18 +85,15 @@ export function placeWith(queen: SmallQueen): Place {
     if (options.terminal !== true) child.stdin.end(options.stdin ?? "");
     const ended = once(child, "close").then(([exitCode]) => ({ exitCode: exitCode as number | null, out, error }));
     const text = () => out + error;
-    const shows = async (wanted: string) => {
+    const shows = async (wanted: string, times = 1) => {
+      const isShown = () => text().split(wanted).length > times;
       const { promise, resolve } = Promise.withResolvers<undefined>();
       seen = () => {
-        if (text().includes(wanted)) resolve(undefined);
+        if (isShown()) resolve(undefined);
       };
       seen();
-      await Promise.race([
-        promise,
-        ended.then(() => {
-          if (!text().includes(wanted)) throw new Error(`It ended without showing "${wanted}":\n${text()}`);
-        }),
-      ]);
+      await Promise.race([promise, ended]);
+      if (!isShown()) throw new Error(`It ended without showing "${wanted}":\n${text()}`);
     };
     return { child, ended, text, shows };
   };

@@ -14,7 +14,8 @@ function wordsOf({ done, total, unit, rate }: ProgressEvent): string[] {
   const words = [whole === undefined ? amount(done) : `${withoutEnd(amount(done), suffix)} of ${whole}`];
   if (rate !== null && rate > 0) {
     words.push(`${unit === "bytes" ? formatBytes(rate) : rate.toFixed(rate < 10 ? 1 : 0)}/s`);
-    if (total !== null && total > done) words.push(`${formatDuration(((total - done) / rate) * 1_000)} left`);
+    if (total !== null && total > done)
+      words.push(`${formatDuration(Math.max(1, (total - done) / rate) * 1_000)} left`);
   }
   return words;
 }

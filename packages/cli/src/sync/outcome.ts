@@ -28,12 +28,14 @@ export function planOf({ data }: ResultEvent): SyncPlanEntry[] {
 }
 
 /**
- * What a sync did to each machine, from its result. A job that failed carries the outcome of each of its parts instead
- * of what it would have given.
+ * What a sync did to each machine, from its result; where machines failed, its error carries what became of all, and
+ * the outcomes of its parts have their errors in full.
  */
-export function outcomesOf({ data }: ResultEvent): MachineOutcome[] {
+export function outcomesOf({ data, error }: ResultEvent): MachineOutcome[] {
   const parts = listOf(data?.["outcomes"]).flatMap((part) => outcomeOfPart(part as Item) ?? []);
-  const hives = listOf(data?.["hives"]).flatMap((hive) => syncOutcomeSchema.safeParse(hive).data ?? []);
+  const hives = listOf(data?.["hives"] ?? error?.details?.["hives"]).flatMap(
+    (hive) => syncOutcomeSchema.safeParse(hive).data ?? [],
+  );
   return hives.length === 0
     ? parts
     : hives.map((hive) => ({ ...hive, cause: parts.find(({ alias }) => alias === hive.alias)?.cause }));
@@ -43,7 +45,7 @@ function outcomeOfPart({ item, data, error }: Item): MachineOutcome | undefined 
   if (typeof item !== "string") return undefined;
   const body = errorBodySchema.safeParse({ error }).data;
   if (body === undefined) {
-    const done = syncOutcomeSchema.safeParse(data).data;
+    const done = syncOutcomeSchema.safeParse({ alias: item, error: null, ...Object(data) }).data;
     return done === undefined ? undefined : { ...done, cause: undefined };
   }
   const { code, message, suggestion = null } = body.error;

@@ -6,10 +6,11 @@ import { adopt } from "./adopt/index.ts";
 import { createLogs } from "./logs/index.ts";
 import { machineOf } from "./machine-of.ts";
 import { createAnnouncements, createNearby } from "./nearby/index.ts";
+import { check, install } from "./operations.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
 import { createBeehives, createBeehiveStore } from "./registry/index.ts";
-import { sync, type SyncParts } from "./sync/index.ts";
+import { sync } from "./sync/index.ts";
 import type { HiveOperations, Machines } from "./types.ts";
 
 /** Machines and what can be done with them, with what only jobs and the queen itself call. */
@@ -47,17 +48,16 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
   const notYet = (what: string) => (): never => {
     throw new RbeeError("invalid_request", `This queen cannot ${what} yet.`);
   };
-  const offered: SyncParts["offered"] = () => Promise.resolve({ version: program.version, build: null });
   const operations: HiveOperations = {
-    check: notYet("check machines"),
-    install: notYet("install hives"),
+    check: (input) => check(parts, input),
+    install: (input, signal) => install(parts, input, signal),
     adopt: (input, signal) => adopt(parts, input, signal),
     upgrade: notYet("upgrade hives"),
     rollback: notYet("roll hives back"),
     uninstall: notYet("uninstall hives"),
     start: notYet("start hives"),
     stop: notYet("stop hives"),
-    sync: (input, signal) => sync({ ...parts, operations, offered }, input, signal),
+    sync: (input, signal) => sync({ ...parts, operations, version: program.version }, input, signal),
   };
 
   return {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compareVersions, planSync, type Found, type Observation, type Wanted } from "./plan.ts";
 
-const offered = { version: "1.4.0", build: "b2" };
+const offered = { version: "1.4.0", builds: ["b2", "b2-gpu"] };
 const machine: Wanted = { alias: "pc", target: "vince@pc", autoStart: true };
 const running: Found = {
   kind: "found",
@@ -24,8 +24,9 @@ describe("planning a sync", () => {
     ["an older version that is stopped", { installed: { version: "1.3.9", build: "b1" }, running: false }, "upgrade"],
     ["another build of the same version", { installed: { version: "1.4.0", build: "b1" } }, "upgrade"],
     ["a version that cannot be told", { installed: { version: null, build: null } }, "upgrade"],
+    ["the build for its GPU", { installed: { version: "1.4.0", build: "b2-gpu" } }, "none"],
     ["a newer version", { installed: { version: "1.10.0", build: "b9" } }, "none"],
-    ["a build of which it is not known what would replace it", { offered: { version: "1.4.0", build: null } }, "none"],
+    ["a build of which it is not known what would replace it", { offered: { version: "1.4.0", builds: [] } }, "none"],
     ["a hive that does not run", { running: false, reporting: false }, "start"],
     ["a hive that runs and does not report", { reporting: false }, "start"],
     ["a hive as it should be", {}, "none"],
@@ -57,7 +58,7 @@ describe("whatever the household is like", () => {
   const found: fc.Arbitrary<Observation> = fc.record({
     kind: fc.constant("found" as const),
     installed,
-    offered: fc.record({ version: fc.constant("1.4.0"), build: fc.constantFrom("b2", null) }),
+    offered: fc.record({ version: fc.constant("1.4.0"), builds: fc.constantFrom(["b2"], ["b2", "b1"], []) }),
     running: fc.boolean(),
     enrolled: fc.boolean(),
     reporting: fc.boolean(),
@@ -84,7 +85,9 @@ describe("whatever the household is like", () => {
   const after = (seen: Observation | undefined, action: string | undefined): Observation | undefined => {
     if (seen?.kind !== "found" || action === "none") return seen;
     const runs = { running: true, reporting: true, enrolled: true };
-    return action === "start" ? { ...seen, ...runs } : { ...seen, ...runs, installed: seen.offered };
+    return action === "start"
+      ? { ...seen, ...runs }
+      : { ...seen, ...runs, installed: { version: seen.offered.version, build: seen.offered.builds[0] ?? null } };
   };
 
   it("nothing is done on a machine that could not be seen, and every machine is in the plan once", () => {

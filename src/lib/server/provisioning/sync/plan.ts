@@ -12,8 +12,8 @@ export interface Found {
   readonly kind: "found";
   /** The agent that is there; null when there is none. */
   readonly installed: { readonly version: string | null; readonly build: string | null } | null;
-  /** What would be put there now; a build that cannot be told beforehand is null. */
-  readonly offered: { readonly version: string; readonly build: string | null };
+  /** What would be put there now: one of these builds, none of which is known when they cannot be told beforehand. */
+  readonly offered: { readonly version: string; readonly builds: readonly string[] };
   readonly running: boolean;
   /** Whether the hive there belongs to this household. */
   readonly enrolled: boolean;
@@ -55,7 +55,8 @@ function outdated(installed: NonNullable<Found["installed"]>, offered: Found["of
   const order = compareVersions(installed.version, offered.version);
   if (order < 0) return `It has rbee ${installed.version}; this queen has ${offered.version}.`;
   // A newer one came there on purpose.
-  if (order > 0 || offered.build === null || installed.build === offered.build) return null;
+  if (order > 0 || offered.builds.length === 0) return null;
+  if (installed.build !== null && offered.builds.includes(installed.build)) return null;
   return `It has another build of rbee ${installed.version} than this queen.`;
 }
 

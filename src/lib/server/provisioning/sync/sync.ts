@@ -1,22 +1,20 @@
-import { RbeeError, toRbeeError, type MachineFacts, type SyncOutcome, type SyncPlanEntry } from "@rbee/contract";
+import { RbeeError, toRbeeError, type SyncOutcome, type SyncPlanEntry } from "@rbee/contract";
 import { inParallel, narrate, step } from "@rbee/jobs";
 import { addressKey } from "../addresses.ts";
 import { readHivesConf, type HivesConfEntry } from "../hives-conf/index.ts";
 import type { Parts } from "../parts.ts";
 import type { BeehiveStore } from "../registry/index.ts";
 import type { HiveOperations } from "../types.ts";
+import { offeredBuilds } from "./offered-builds.ts";
 import { planSync, type Observation } from "./plan.ts";
 
 type Request = Parameters<HiveOperations["sync"]>[0];
 type Ssh = Request["ssh"];
 
-export interface SyncParts extends Pick<Parts, "access" | "beehives" | "hives" | "settings"> {
+export interface SyncParts extends Pick<Parts, "access" | "beehives" | "hives" | "root" | "settings"> {
   readonly operations: Pick<HiveOperations, "check" | "install" | "upgrade" | "start">;
-  /** What this queen would put on that machine. A build that cannot be told beforehand is null. */
-  readonly offered: (
-    entry: HivesConfEntry,
-    machine: MachineFacts,
-  ) => Promise<{ version: string; build: string | null }>;
+  /** The queen's own version: what she would put on machines. */
+  readonly version: string;
 }
 
 /** A machine that reports is left its 3 s. */
@@ -137,7 +135,7 @@ async function lookAtAll(parts: SyncParts, entries: readonly HivesConfEntry[], s
 }
 
 async function lookAt(
-  { operations, hives, offered }: SyncParts,
+  { operations, hives, root, version }: SyncParts,
   entry: HivesConfEntry,
   ssh: Ssh,
   signal: AbortSignal,
@@ -150,7 +148,7 @@ async function lookAt(
   const observation: Observation = {
     kind: "found",
     installed: existing === null ? null : { version: existing.version, build: existing.build },
-    offered: await offered(entry, machine),
+    offered: { version, builds: await offeredBuilds(root, method, machine) },
     running: existing?.running ?? false,
     enrolled: hive !== undefined,
     reporting: hive !== undefined && fresh.has(hive.health),

@@ -52,7 +52,7 @@ function readText(request: IncomingMessage): Promise<string> {
         reject(clientLeft(cause));
       })
       .once("close", () => {
-        reject(clientLeft());
+        if (!request.readableEnded) reject(clientLeft());
       });
   });
 }

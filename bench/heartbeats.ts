@@ -26,6 +26,7 @@ async function answerCapabilities(hiveOf: ReadonlyMap<string, string>): Promise<
       hive_id: hiveOf.get(incoming.headers.authorization?.slice("Bearer ".length) ?? "") ?? "hive:unknown",
       name: "simulated",
       version: "0.1.0",
+      build: null,
       os: "linux",
       arch: "x64",
       cpu: { model: null, cores: 4, threads: 8 },

@@ -32,6 +32,7 @@ export const capabilitiesSchema = z
     hive_id: hiveIdSchema,
     name: z.string(),
     version: z.string(),
+    build: z.string().nullable().default(null).describe("Which bundle it runs from; null when from its sources."),
     os: z.string(),
     arch: z.string(),
     cpu: z.object({

@@ -8,6 +8,7 @@ export * from "./heartbeat.ts";
 export * from "./hive-endpoints.ts";
 export * from "./household.ts";
 export * from "./identifiers.ts";
+export * from "./machines.ts";
 
 export * from "./inference/chat.ts";
 export * from "./inference/models.ts";

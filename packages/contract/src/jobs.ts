@@ -1,11 +1,31 @@
 import { z } from "zod";
 import { errorBodySchema } from "./errors.ts";
-import { backendSchema, hiveIdSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
+import {
+  backendSchema,
+  hiveIdSchema,
+  modelIdSchema,
+  nameSchema,
+  timestampSchema,
+  workerIdSchema,
+} from "./identifiers.ts";
+import { installMethodSchema, sshAccessSchema, sshDestinationSchema } from "./machines.ts";
+
+/** A hive by its id, its name, or the name it is registered under. */
+const hiveReferenceSchema = z.string().trim().min(1).max(330).describe("Id or name of a hive.");
+const onMachine = { hive: hiveReferenceSchema, ssh: sshAccessSchema.optional() };
+const installation = {
+  target: sshDestinationSchema,
+  method: installMethodSchema.default({ bundle: {} }),
+  hive_port: z.int().min(1).max(65_535).default(7835),
+  ssh: sshAccessSchema.optional(),
+};
 
 /** Everything that can take more than a second is a job of one of these kinds. */
 export const jobOperationSchema = z
   .enum([
+    "hive_check",
     "hive_install",
+    "hive_adopt",
     "hive_uninstall",
     "hive_start",
     "hive_stop",
@@ -113,6 +133,55 @@ export const jobAcceptedSchema = z.object({ job_id: z.string(), stream_url: z.st
 /** What `POST /v1/jobs` starts, with what it needs to know. */
 export const jobRequestSchema = z
   .discriminatedUnion("operation", [
+    z
+      .strictObject({ operation: z.literal("hive_check"), ...installation })
+      .describe("Connects to a machine and says what stands in the way of an installation; changes nothing there."),
+    z
+      .strictObject({
+        operation: z.literal("hive_install"),
+        ...installation,
+        name: nameSchema.optional().describe("Name of the hive; the target's own when left out."),
+        auto_start: z.boolean().default(true).describe("Whether the hive starts with the machine."),
+      })
+      .describe("Makes a machine a hive. Done means: its first heartbeat has arrived."),
+    z
+      .strictObject({
+        operation: z.literal("hive_adopt"),
+        target: sshDestinationSchema,
+        hive_port: installation.hive_port,
+        name: nameSchema.optional(),
+        ssh: sshAccessSchema.optional(),
+      })
+      .describe("Takes over a hive that runs already on a machine that the queen can reach over SSH."),
+    z
+      .strictObject({
+        operation: z.literal("hive_upgrade"),
+        ...onMachine,
+        method: installMethodSchema.optional().describe("The one it was installed by when left out."),
+      })
+      .describe("Brings the queen's own version to a hive; the former one is kept for a rollback."),
+    z
+      .strictObject({ operation: z.literal("hive_rollback"), ...onMachine })
+      .describe("Goes back to the version before the last upgrade."),
+    z
+      .strictObject({
+        operation: z.literal("hive_uninstall"),
+        ...onMachine,
+        remove_models: z.boolean().default(false).describe("Whether the models on that machine go too."),
+      })
+      .describe("Removes from a machine what the installation put there."),
+    z.strictObject({ operation: z.literal("hive_start"), ...onMachine }).describe("Starts the hive of a machine."),
+    z
+      .strictObject({ operation: z.literal("hive_stop"), ...onMachine })
+      .describe("Stops the hive of a machine, and its workers with it."),
+    z
+      .strictObject({
+        operation: z.literal("hive_sync"),
+        dry_run: z.boolean().default(false).describe("Only says what would be done."),
+        only: z.array(z.string().max(330)).max(200).optional().describe("Aliases; all of hives.conf when left out."),
+        ssh: sshAccessSchema.optional(),
+      })
+      .describe("Makes the machines what hives.conf says, all at once."),
     z.strictObject({ operation: z.literal("hive_discover") }).describe("Asks every enrolled hive what it can do."),
     z
       .strictObject({

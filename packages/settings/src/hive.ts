@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dataHome, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+import { dataHome, flag, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
 
 const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
 
@@ -57,6 +57,13 @@ export const hiveSettings = {
     fallback: () => undefined,
     description: "More folders with models, separated by colons; each model is a folder with a GGUF file.",
   }),
+  announce: setting({
+    env: "RBEE_MDNS",
+    toml: "network.mdns",
+    schema: flag,
+    fallback: () => true,
+    description: "Whether this hive announces itself on the local network (mDNS).",
+  }),
   workerThreads: setting({
     env: "RBEE_WORKER_THREADS",
     toml: "worker.threads",
@@ -70,6 +77,13 @@ export const hiveSettings = {
     schema: count,
     fallback: () => 4,
     description: "Requests that one worker answers at the same time.",
+  }),
+  idleStopS: setting({
+    env: "RBEE_WORKER_IDLE_STOP",
+    toml: "worker.idle_stop_s",
+    schema: z.coerce.number("must be a whole number").int().min(-1, "must be -1 (never) or more"),
+    fallback: () => 300,
+    description: "Seconds without work after which a worker is stopped and gives its memory back; -1 never.",
   }),
   loadTimeoutS: setting({
     env: "RBEE_LOAD_TIMEOUT",

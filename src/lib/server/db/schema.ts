@@ -1,4 +1,4 @@
-import type { Capabilities, EnrolmentKind, HiveModel, Job, JobEvent, Role } from "@rbee/contract";
+import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Role } from "@rbee/contract";
 import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
@@ -82,6 +82,19 @@ export const hives = sqliteTable("hives", {
   capabilities: text({ mode: "json" }).$type<Omit<Capabilities, "models">>(),
   createdAt: integer("created_at").notNull(),
   lastSeenAt: integer("last_seen_at"),
+});
+
+/** Machines that the queen reaches over SSH. */
+export const beehives = sqliteTable("beehives", {
+  name: text().primaryKey(),
+  target: text().notNull().unique(),
+  hivePort: integer("hive_port").notNull(),
+  autoStart: integer("auto_start", { mode: "boolean" }).notNull(),
+  installMethod: text("install_method", { mode: "json" }).$type<InstallMethod>().notNull(),
+  /** Kept without a reference: a machine stays known after its hive was removed. */
+  hiveId: text("hive_id"),
+  createdAt: integer("created_at").notNull(),
+  updatedAt: integer("updated_at").notNull(),
 });
 
 /** The models on each hive's disk, as the hive last reported them. */

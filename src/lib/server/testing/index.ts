@@ -80,6 +80,7 @@ export function capabilities(hiveId: string, models: HiveModel[]): Capabilities 
     hive_id: hiveId,
     name: "attic",
     version: "0.1.0",
+    build: null,
     os: "linux",
     arch: "x64",
     cpu: { model: null, cores: 4, threads: 8 },

@@ -7,6 +7,8 @@ export const jobs = {
   title: "Jobs",
   intro: "What the household does that takes time, and how it went.",
   operations: {
+    hive_check: "Check machine",
+    hive_adopt: "Adopt hive",
     hive_install: "Install rbee",
     hive_uninstall: "Remove rbee",
     hive_start: "Start",

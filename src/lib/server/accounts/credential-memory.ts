@@ -9,14 +9,14 @@ export interface Shelf<T> {
  * changes people or keys calls `forget()` right after it wrote: nothing revoked is ever believed.
  */
 export interface CredentialMemory {
-  shelf<T extends object | string>(): Shelf<T>;
+  shelf<T>(): Shelf<T>;
   forget(): void;
 }
 
 export function createCredentialMemory(): CredentialMemory {
   const shelves: Map<string, unknown>[] = [];
   return {
-    shelf<T extends object | string>() {
+    shelf<T>(): Shelf<T> {
       const values = new Map<string, T>();
       shelves.push(values);
       return {

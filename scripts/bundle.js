@@ -41,6 +41,8 @@ function readFlags() {
   }
 }
 
+class Interrupted extends Error {}
+
 /**
  * Progress as lines: one for each phase, and for each package that is fetched.
  * @returns {(progress: import("../packages/bundle/src/index.ts").BundleProgress) => void}
@@ -67,7 +69,7 @@ async function main({ platform: machine, gpu, out, archive, cache }) {
   if (!parsed.success) throw new Refusal("There are bundles for linux and darwin, x64 and arm64; see --help.");
   const stop = new AbortController();
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
-    process.once(signal, () => stop.abort(new Refusal("Stopped.")));
+    process.once(signal, () => stop.abort(new Interrupted()));
   const common = { root, cache: resolve(cache), platform: parsed.data, signal: stop.signal, onProgress: narrator() };
   if (out !== undefined) {
     const { build } = await bundle.makeTree({ ...common, out });
@@ -97,6 +99,7 @@ await script(async () => {
   try {
     await main(flags);
   } catch (error) {
+    if (error instanceof Interrupted) process.exit(130);
     if (!(error instanceof RbeeError)) throw error;
     throw new Refusal([error.message, error.suggestion].filter((line) => line !== undefined).join("\n"));
   }

@@ -62,7 +62,7 @@ export async function makeBundle(options: MakeOptions): Promise<Bundle> {
   signal?.throwIfAborted();
   const cache = resolve(options.cache);
   onProgress({ phase: "collect", done: 0, total: null, unit: "items" });
-  const plan = await makePlan(resolve(options.root), hasNoGpuChoice(options.platform));
+  const plan = await makePlan(options.root, hasNoGpuChoice(options.platform));
   onProgress({ phase: "collect", done: plan.files.length, total: plan.files.length, unit: "items" });
   const { build, platform, version } = plan.manifest;
   const family = `rbee-hive-${platformName(platform)}-`;
@@ -139,7 +139,7 @@ export async function makeTree(options: MakeOptions & { readonly out: string }):
       suggestion: "Name a folder that does not exist yet.",
     });
   onProgress({ phase: "collect", done: 0, total: null, unit: "items" });
-  const plan = await makePlan(resolve(options.root), hasNoGpuChoice(options.platform));
+  const plan = await makePlan(options.root, hasNoGpuChoice(options.platform));
   await withFiles(plan, options, dirname(out), async (files, work) => {
     const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
     await refuseFullDisk(work, total);

@@ -24,26 +24,34 @@ export class Shared<T, P> {
   ): Promise<T> {
     signal?.throwIfAborted();
     const running = this.#running.get(key) ?? this.#start(key, work);
+    // One of its own for each caller: two may hand in the same function.
+    const tell: Listener<P> = (progress) => {
+      listener(progress);
+    };
     running.waiting += 1;
-    running.listeners.add(listener);
+    running.listeners.add(tell);
     const gone = Promise.withResolvers<never>();
     const leave = () => {
-      running.listeners.delete(listener);
-      // The next to ask must not join work that is being aborted.
-      if (running.waiting === 1 && this.#running.get(key) === running) this.#running.delete(key);
-      if (running.waiting === 1) running.controller.abort(signal?.reason);
-      // What is aborted has cleaned up behind itself before the caller hears of it.
-      const settled = running.waiting === 1 ? running.promise : Promise.resolve();
-      void settled.then(noop, noop).then(() => {
+      running.waiting -= 1;
+      running.listeners.delete(tell);
+      if (running.waiting > 0) {
         gone.reject(signal?.reason);
-      });
+        return;
+      }
+      // Whoever asks next must not join work that is being aborted, and who leaves last hears when it has cleaned up.
+      if (this.#running.get(key) === running) this.#running.delete(key);
+      running.controller.abort(signal?.reason);
+      const reject = () => {
+        gone.reject(signal?.reason);
+      };
+      running.promise.then(reject, reject);
     };
     signal?.addEventListener("abort", leave, { once: true });
     try {
-      return await Promise.race([running.promise.catch((error: unknown) => fail(error, signal)), gone.promise]);
+      return await Promise.race([gone.promise, running.promise]);
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error;
     } finally {
-      running.waiting -= 1;
-      running.listeners.delete(listener);
       signal?.removeEventListener("abort", leave);
     }
   }
@@ -63,10 +71,4 @@ export class Shared<T, P> {
     promise.then(forget, forget);
     return running;
   }
-}
-
-const noop = () => {};
-
-function fail(error: unknown, signal: AbortSignal | undefined): never {
-  throw signal?.aborted === true ? signal.reason : error;
 }

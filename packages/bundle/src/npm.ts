@@ -85,14 +85,16 @@ function output(
   return new Promise((resolve) => {
     const given = [...npm.before, ...args, "--json", "--ignore-scripts", "--loglevel=error", "--no-update-notifier"];
     // A process group of its own: where `npm` is a shell script, ending that alone would leave npm running.
-    const child = spawn(npm.program, given, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const detached = process.platform !== "win32";
+    const child = spawn(npm.program, given, { cwd, env, detached, stdio: ["ignore", "pipe", "pipe"] });
     const texts = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.stderr += text));
     const end = () => {
       if (child.pid === undefined) return;
       try {
-        process.kill(-child.pid, "SIGKILL");
+        if (detached) process.kill(-child.pid, "SIGKILL");
+        else child.kill("SIGKILL");
       } catch {
         // It has ended by itself.
       }

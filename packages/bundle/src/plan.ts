@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { RbeeError } from "@rbee/contract";
 import { closure, filesBelow, findInstalled, readPackageJson, type FoundFile } from "./installed.ts";
 import { launcher, launcherFile } from "./launcher.ts";
@@ -42,7 +42,7 @@ function runsElsewhere(): boolean {
   return Object.entries(variables).every(([name, value]) => !/^node_shared(?:_|$)/u.test(name) || value !== true);
 }
 
-const nodeFile = /^bin\/node$|^LICENSE$/u;
+const nodeFile = /^bin\/(?:node)?$|^LICENSE$/u;
 const slashed = (path: string) => path.split(sep).join("/");
 
 /** A group of files and the lines by which a build is told from another. */
@@ -61,6 +61,15 @@ function placed(to: string, folder: string, found: readonly FoundFile[]): TreeFi
   }));
 }
 
+function missing(root: string, path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new RbeeError("internal_error", `rbee's ${path} is missing in ${root}.`, {
+      suggestion: `Run \`npm run build\` in ${root}.`,
+      cause,
+    });
+  };
+}
+
 /** rbee's own files; `builtAt` is when the youngest program was written. */
 async function ownFiles(root: string, version: string): Promise<Part & { builtAt: number }> {
   const wanted = programs.flatMap((name) => [
@@ -68,7 +77,9 @@ async function ownFiles(root: string, version: string): Promise<Part & { builtAt
     { path: `packages/${name}/bin/rbee-${name}.js`, executable: true },
     { path: `packages/${name}/dist/main.js`, executable: false },
   ]);
-  const models = await filesBelow(join(root, "models"), (path) => /^[^/]+\/[^/]+\.(?:gguf|md)$/u.test(path));
+  const models = await filesBelow(join(root, "models"), (path) => /^[^/]+\/(?:[^/]+\.(?:gguf|md))?$/u.test(path)).catch(
+    missing(root, "models"),
+  );
   wanted.push(
     { path: "LICENSE", executable: false },
     { path: "scripts/packaged-node.js", executable: false },
@@ -77,12 +88,7 @@ async function ownFiles(root: string, version: string): Promise<Part & { builtAt
   let builtAt = 0;
   const files = await Promise.all(
     wanted.map(async ({ path, executable }): Promise<TreeFile> => {
-      const { size, mtimeMs } = await stat(join(root, path)).catch((cause: unknown) => {
-        throw new RbeeError("internal_error", `rbee's file ${path} is missing in ${root}.`, {
-          suggestion: `Run \`npm run build\` in ${root}.`,
-          cause,
-        });
-      });
+      const { size, mtimeMs } = await stat(join(root, path)).catch(missing(root, path));
       if (path.endsWith("/main.js")) builtAt = Math.max(builtAt, Math.floor(mtimeMs));
       return { path, bytes: size, executable, content: { file: join(root, path) } };
     }),
@@ -153,11 +159,12 @@ async function runtime(root: string, platform: BundlePlatform, name: string): Pr
 }
 
 /**
- * Says what a tree for a platform consists of, from what is installed below `root`; packs and fetches nothing.
+ * Says what a tree for a platform consists of, from what is installed below its root; packs and fetches nothing.
  * @throws {RbeeError} `backend_unavailable` when there is no engine for the platform, `internal_error` when rbee is not
  *   installed or not built there.
  */
-export async function makePlan(root: string, platform: BundlePlatform): Promise<Plan> {
+export async function makePlan(programRoot: string, platform: BundlePlatform): Promise<Plan> {
+  const root = resolve(programRoot);
   const { node, engines } = packagesFor(platform);
   const version = (await readPackageJson(root))?.version ?? "0.0.0";
   const [own, shared, runs] = await Promise.all([

@@ -30,15 +30,17 @@ const unused: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Whether a file of a package belongs into a tree.
- * @param file Relative to the package, with forward slashes.
+ * @param file Relative to the package, with forward slashes; a folder ends in one and is needed when anything in it may be.
  */
 export function isNeeded(packageName: string, file: string, platform: BundlePlatform): boolean {
-  const parts = file.split("/");
+  const parts = file.replace(/\/$/u, "").split("/");
   const name = parts.at(-1) ?? "";
+  const isFolder = file.endsWith("/");
   if (parts.some((part) => part.startsWith("."))) return false;
   if (unused[packageName]?.some((one) => (one.endsWith("/") ? file.startsWith(one) : file === one)) === true)
     return false;
+  if ((isFolder || parts.length > 1) && noRuntimeFolder.test(parts[0] ?? "")) return false;
+  if (isFolder) return true;
   if (packageName === "better-sqlite3" && parts[0] === "prebuilds") return name === `${machineOf(platform)}.node`;
-  if (licence.test(name)) return true;
-  return !noRuntimeFile.test(name) && !(parts.length > 1 && noRuntimeFolder.test(parts[0] ?? ""));
+  return licence.test(name) || !noRuntimeFile.test(name);
 }

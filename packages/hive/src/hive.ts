@@ -14,7 +14,7 @@ import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
-import { openLog, type Logger } from "./log.ts";
+import { logPathIn, openLog, type Logger } from "./log.ts";
 import { describeModel, ModelCatalogue } from "./models/catalogue.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
@@ -147,6 +147,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     slots: settings.workerSlots,
     threads: settings.workerThreads,
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
+    idleStopS: settings.idleStopS,
     sharedMachine: config.parent === "ipc",
   });
   await Promise.all([hardware.start(), catalogue.scan()]);
@@ -204,6 +205,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       return describe();
     },
     models: async () => (await catalogue.scan()).map(describeModel),
+    logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
       heartbeats.queenCalled();

@@ -74,6 +74,7 @@ describe("the routes of a hive", () => {
       log: { error: unused } as never,
       capabilities: unused,
       models: unused,
+      logPath: "",
       reportTo: unused,
     });
     const served = app.routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/gu, "{$1}")}`);

@@ -10,6 +10,7 @@ import {
 } from "@rbee/contract";
 import { Hono, type Context } from "hono";
 import type { Logger } from "../log.ts";
+import { logStream } from "../logs/log-stream.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
 import type { TokenGate } from "./authentication.ts";
@@ -23,6 +24,8 @@ export interface AppOptions {
   /** What the machine is and can run, after a fresh look. */
   readonly capabilities: () => Promise<Capabilities>;
   readonly models: () => Promise<HiveModel[]>;
+  /** Where this hive writes its log. */
+  readonly logPath: string;
   /** The queen has named the address that it wants heartbeats at. */
   readonly reportTo: (queenUrl: string) => void;
 }
@@ -32,11 +35,12 @@ type EndpointName = keyof typeof hiveEndpoints;
 /** Relayed on node's own objects before a request comes here. */
 type RelayedName = "chat";
 
+const plainText = { "content-type": "text/plain; charset=utf-8" };
 const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
-  const { hiveId, supervisor, capabilities, models, reportTo } = options;
+  const { hiveId, supervisor, capabilities, models, logPath, reportTo } = options;
   const idOf = (context: Context) => context.req.param("id") ?? "";
   return {
     health: () => Response.json({ status: "alive", version, api_version: apiVersion, hive_id: hiveId }),
@@ -44,6 +48,10 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       const { queen_url } = parseInput(hiveEndpoints.capabilities.query, context.req.query());
       if (queen_url !== undefined) reportTo(queen_url.replace(/\/+$/u, ""));
       return Response.json(await capabilities());
+    },
+    logs: (context) => {
+      const query = parseInput(hiveEndpoints.logs.query, context.req.query());
+      return new Response(logStream({ path: logPath, ...query }), { headers: plainText });
     },
     listModels: async () => Response.json({ data: await models() }),
     listWorkers: () => Response.json({ data: supervisor.list() }),
@@ -65,7 +73,7 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
     workerLogs: (context) => {
       const { lines } = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
       const text = supervisor.logs(idOf(context), lines);
-      return new Response(text, { headers: { "content-type": "text/plain; charset=utf-8" } });
+      return new Response(text, { headers: plainText });
     },
   };
 }

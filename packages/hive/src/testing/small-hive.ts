@@ -8,6 +8,7 @@ import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
+import { logPathIn } from "../log.ts";
 import { describeModel, ModelCatalogue } from "../models/catalogue.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
@@ -33,7 +34,13 @@ export interface SmallHive {
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
 export async function smallHive(
   life = "good",
-  options: { clock?: Clock; loadTimeoutMs?: number; command?: readonly string[]; home?: string } = {},
+  options: {
+    clock?: Clock;
+    loadTimeoutMs?: number;
+    idleStopS?: number;
+    command?: readonly string[];
+    home?: string;
+  } = {},
 ): Promise<SmallHive> {
   const home = options.home ?? temporaryFolder();
   makeHome(home);
@@ -51,6 +58,7 @@ export async function smallHive(
     slots: 2,
     threads: 1,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
+    idleStopS: options.idleStopS ?? -1,
     sharedMachine: true,
   });
   supervisor.start();
@@ -63,6 +71,7 @@ export async function smallHive(
     log,
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models: async () => (await catalogue.scan()).map(describeModel),
+    logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
   const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });

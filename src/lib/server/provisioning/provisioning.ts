@@ -4,6 +4,7 @@ import { createMachineAccess } from "./access.ts";
 import { machineOf } from "./machine-of.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
+import { createBeehives } from "./registry/beehives.ts";
 import { createBeehiveStore } from "./registry/store.ts";
 import type { HiveOperations, Machines } from "./types.ts";
 
@@ -54,12 +55,7 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
       parts.oneAtATime.refuseIfBusy(destination);
     },
     stop: () => access.close(),
-    beehives: {
-      list: () => parts.beehives.list(),
-      add: notYet("register machines"),
-      update: notYet("update machines"),
-      remove: notYet("remove machines"),
-    },
+    beehives: createBeehives({ store: parts.beehives, access }),
     nearby: () => [],
     logs: notYet("show logs"),
   };

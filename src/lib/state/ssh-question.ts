@@ -54,17 +54,18 @@ export function questionOf(error: JobError | null | undefined): SshQuestion | nu
       suggestion: error.suggestion ?? null,
     };
   }
-  const needs = details["needs"];
-  if (error.code === "ssh_auth_failed" && (needs === "password" || needs === "passphrase"))
-    return {
-      kind: "secret",
-      secret: needs,
-      host,
-      user: textOf(details["user"]),
-      key: textOf(details["key"]),
-      wrong: details["wrong"] === true,
-    };
-  return null;
+  if (error.code !== "ssh_auth_failed" || details["needs"] === "key") return null;
+  const key = textOf(details["key"]);
+  // A secret that is an ordinary word is taken out of the details too: what is left must do.
+  const isPassphrase = details["needs"] === "passphrase" || (details["needs"] !== "password" && key !== null);
+  return {
+    kind: "secret",
+    secret: isPassphrase ? "passphrase" : "password",
+    host,
+    user: textOf(details["user"]),
+    key,
+    wrong: details["wrong"] !== false,
+  };
 }
 
 /** What a job that is over asks; of several machines the first that asks. Null while it runs. */

@@ -37,6 +37,7 @@ export const addMachine = {
   looking: (target: string) => `Looking at ${target}`,
   lookingText: "Signing in and finding out what stands in the way. Nothing is changed there.",
   back: "Another machine",
+  thisMachine: "The machine",
   hostKey: {
     heading: (host: string) => `Is this really ${host}?`,
     text: "The queen has not met this machine before. Compare the fingerprint of its key with the one the machine itself shows.",

@@ -65,6 +65,7 @@ export const jobs = {
   over: (state: string) => `Over: ${state}`,
   lines: (step: string) => `What was told in “${step}”`,
   waitingForSteps: "Starting…",
+  whatHappened: "What happened",
   openMachine: "Open the machine",
   repeat: "Run again",
   left: (duration: string) => `${duration} left`,

@@ -97,7 +97,8 @@ server.listen({ host, port }, async () => {
   const address = server.address();
   const actual = address !== null && typeof address === "object" ? address.port : port;
   try {
-    process.stdout.write((await queen.listening({ host, port: actual })).text);
+    const { text, ...report } = await queen.listening({ host, port: actual });
+    process.stdout.write(process.env["RBEE_UP_JSON"] === "true" ? `${JSON.stringify(report)}\n` : text);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await stop(1);

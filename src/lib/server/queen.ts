@@ -179,6 +179,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     writeRunFile(home, { pid: process.pid, port, host, started_at: startedAt });
     const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
     hives.start(localUrl);
+    provisioning.start();
     log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
     return startReport({
       version: program.version,

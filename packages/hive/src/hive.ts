@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import type { Capabilities, Heartbeat } from "@rbee/contract";
+import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
 import { Relay } from "./api/relay.ts";
@@ -57,6 +58,8 @@ export class Hive {
       parts.supervisor.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
+      const { hiveId } = parts.identity;
+      parts.announcement?.announce({ hiveId, name: config.name, version, port: actualPort });
       parts.log.info({ port: actualPort, version }, `The hive ${config.name} listens on ${host} port ${actualPort}.`);
       return new Hive(config, actualPort, parts);
     } catch (error) {
@@ -105,9 +108,9 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { heartbeats, sender, server, hardware, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, unlock } = this.#parts;
     this.#log.info("The hive stops.");
-    await drained;
+    await Promise.all([drained, announcement?.withdraw()]);
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -124,6 +127,8 @@ interface Parts {
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
+  /** Undefined when it is switched off, and for the hive that a queen brings: she knows it. */
+  readonly announcement: Announcement | undefined;
   readonly unlock: () => void;
   listensOn: number;
 }
@@ -220,6 +225,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     server: new HiveServer(app, relay),
     heartbeats,
     sender,
+    announcement:
+      settings.announce && config.parent === "none" ? new Announcement({ host: settings.host, log }) : undefined,
     unlock,
     listensOn: 0,
   };

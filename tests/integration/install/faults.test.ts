@@ -171,7 +171,6 @@ describe.skipIf(whyNoNamespaces !== null)("an installation that goes wrong", nee
         installing.household.admin.cancelJob({ params: { id: jobId } }),
       );
       expect(told.result.status).toBe("cancelled");
-      if (existsSync(join(host.home, ".local"))) console.log(told.text);
       expect(await leftOf(installing, host)).toEqual(nothing);
     },
   );

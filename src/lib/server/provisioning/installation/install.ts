@@ -13,7 +13,7 @@ import { noChanges, replaceHive } from "./replace.ts";
 import { createFolders, prepareBundle, readArchive, sendBundle } from "./sending.ts";
 import { buildThere, sourceExists } from "./by-git.ts";
 import { readStanding, standingScript, tidyScript, versionScript } from "./trees.ts";
-import { type Before, undo } from "./undo.ts";
+import { type Before, stoppable, undo } from "./undo.ts";
 
 /** What is to be on a machine in the end. */
 export interface Installation {

@@ -58,7 +58,8 @@ describe.skipIf(whyNoNamespaces !== null)(`a hive that runs already${skipped}`, 
   });
 
   it("is found nearby when the queen has lost what she knew, and asked for nothing", async () => {
-    expect((await place.install("attic")).result).toMatchObject({ status: "succeeded" });
+    const installed = await place.install("attic");
+    expect(installed.result, installed.text).toMatchObject({ status: "succeeded" });
     const [hive] = await fleet();
     if (hive === undefined) throw new Error("the installed hive is not in the fleet");
     found.push(hive.hive_id);

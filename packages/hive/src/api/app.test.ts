@@ -73,7 +73,8 @@ describe("the routes of a hive", () => {
       supervisor,
       log: { error: unused } as never,
       capabilities: unused,
-      models: unused,
+      models: {} as never,
+      jobs: {} as never,
       reportTo: unused,
     });
     const served = app.routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/gu, "{$1}")}`);

@@ -5,6 +5,7 @@ import { temporaryFolder } from "../tests/support/folder.ts";
 import { freePort, projectRoot } from "../tests/support/process.ts";
 import { waitFor } from "../tests/support/wait-for.ts";
 import { LoadClient, runLoad, type Target } from "./load.ts";
+import { cpuSeconds } from "./machine.ts";
 import { median } from "./statistics.ts";
 
 export interface EngineOptions {
@@ -21,12 +22,20 @@ export interface EngineOptions {
 export interface EngineRow {
   readonly promptTokens: number;
   readonly streams: number;
-  readonly worker: { tokensPerSecond: number; ttftMs: number };
-  readonly llamaServer: { tokensPerSecond: number; ttftMs: number } | null;
+  readonly worker: EngineFigures;
+  readonly llamaServer: EngineFigures | null;
+}
+
+export interface EngineFigures {
+  readonly tokensPerSecond: number;
+  readonly ttftMs: number;
+  /** Processor time of the server's process for each token of an answer, its prompt included; null where unknown. */
+  readonly cpuMsPerToken: number | null;
 }
 
 interface Server {
   readonly target: Target;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -34,6 +43,11 @@ const ending = (child: ChildProcess) => async () => {
   child.kill("SIGKILL");
   await once(child, "exit");
 };
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error("a server did not start");
+  return pid;
+}
 
 async function startWorker(options: EngineOptions, slots: number, contextLength: number): Promise<Server> {
   const folder = temporaryFolder("bench-worker");
@@ -69,7 +83,7 @@ async function startWorker(options: EngineOptions, slots: number, contextLength:
     { limitMs: 60_000 },
   );
   await probe.close();
-  return { target, stop };
+  return { target, pid: pidOf(child), stop };
 }
 
 async function startLlamaServer(
@@ -94,12 +108,14 @@ async function startLlamaServer(
     String(options.threads),
     "-tb",
     String(options.threads),
-    "--jinja",
+    // What random weights say is no valid chat format; the parser would refuse it, and costs time.
+    "--skip-chat-parsing",
   ];
   const child = spawn(path, settings, { stdio: "ignore" });
   const origin = `http://127.0.0.1:${port}`;
   await waitFor("llama-server's start", async () => (await fetch(`${origin}/health`)).ok, { limitMs: 60_000 });
-  return { target: { name: "llama-server", origin, path: "/v1/chat/completions" }, stop: ending(child) };
+  const target = { name: "llama-server", origin, path: "/v1/chat/completions" };
+  return { target, pid: pidOf(child), stop: ending(child) };
 }
 
 const words =
@@ -111,6 +127,10 @@ const words =
 function prompt(tokens: number, salt: number): string {
   return `${salt * 7919} ${Array.from({ length: tokens }, (_, n) => words[(n * 7 + salt * (n + 3)) % words.length]).join(" ")}`;
 }
+
+/** Only Linux tells what another process has used. */
+const cpuSoFar = (server: Server | undefined): number =>
+  server === undefined || process.platform !== "linux" ? Number.NaN : cpuSeconds(server.pid);
 
 /** tokens/s and time to first token of the worker and of llama-server, interleaved round by round. */
 export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> {
@@ -125,7 +145,11 @@ export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> 
     const rows: EngineRow[] = [];
     for (const promptTokens of options.promptTokens) {
       for (const streams of options.streams) {
-        const measured = clients.map(() => ({ rates: [] as number[], ttfts: [] as number[] }));
+        const measured = servers.map(() => ({
+          rates: [] as number[],
+          ttfts: [] as number[],
+          cpu: [] as number[],
+        }));
         for (let round = 0; round <= options.rounds; round += 1) {
           const bodies = Array.from({ length: Math.max(2, streams) }, () => ({
             model: "bench",
@@ -133,16 +157,21 @@ export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> 
             temperature: 0,
             max_tokens: options.answerTokens,
           }));
-          for (const [n, client] of clients.entries()) {
+          const turns = [...clients.entries()];
+          for (const [n, client] of round % 2 === 0 ? turns : turns.toReversed()) {
+            const cpuBefore = cpuSoFar(servers[n]);
             const { tokensPerSecond, samples } = await runLoad(client, bodies, streams);
             if (round === 0) continue;
+            const cpuMs = 1000 * (cpuSoFar(servers[n]) - cpuBefore);
+            measured[n]?.cpu.push(cpuMs / samples.reduce((sum, { tokens }) => sum + tokens, 0));
             measured[n]?.rates.push(tokensPerSecond);
             measured[n]?.ttfts.push(...samples.map(({ ttftMs }) => ttftMs));
           }
         }
-        const [worker, llamaServer] = measured.map(({ rates, ttfts }) => ({
+        const [worker, llamaServer] = measured.map(({ rates, ttfts, cpu }) => ({
           tokensPerSecond: median(rates),
           ttftMs: median(ttfts),
+          cpuMsPerToken: cpu.every(Number.isFinite) ? median(cpu) : null,
         }));
         if (worker !== undefined) rows.push({ promptTokens, streams, worker, llamaServer: llamaServer ?? null });
       }

@@ -15,13 +15,14 @@ const { values } = parseArgs({
     threads: { type: "string", default: process.env["BENCH_THREADS"] ?? "1" },
     rounds: { type: "string", default: "5" },
     prompts: { type: "string", default: "20,150" },
+    streams: { type: "string", default: "1,4,8" },
     write: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
-  console.log(`npm run bench -- [--only engine|overhead|heartbeats] [--threads N] [--rounds N] [--prompts WORDS,WORDS] [--write]
+  console.log(`npm run bench -- [--only engine|overhead|heartbeats] [--threads N] [--rounds N] [--prompts WORDS,WORDS] [--streams N,N] [--write]
 LLAMA_SERVER=/path/to/llama-server adds llama.cpp's own server; --write puts the tables into README.md.`);
   process.exit(0);
 }
@@ -52,7 +53,7 @@ if (wanted("engine")) {
     modelPath,
     ...(llamaServer === undefined ? {} : { llamaServer }),
     threads: Number(values.threads),
-    streams: [1, 4, 8],
+    streams: values.streams.split(",").map(Number),
     promptTokens: values.prompts.split(",").map(Number),
     rounds: Number(values.rounds),
     answerTokens: 48,

@@ -24,6 +24,9 @@ export function engineTable(rows: readonly EngineRow[]): string {
       "worker first token",
       "llama-server first token",
       "ratio",
+      "worker CPU per token",
+      "llama-server CPU per token",
+      "ratio",
     ],
     rows.map(({ promptTokens, streams, worker, llamaServer }) => [
       String(promptTokens),
@@ -34,6 +37,11 @@ export function engineTable(rows: readonly EngineRow[]): string {
       ms(worker.ttftMs),
       llamaServer === null ? "not measured" : ms(llamaServer.ttftMs),
       llamaServer === null ? "–" : ratio(worker.ttftMs, llamaServer.ttftMs),
+      worker.cpuMsPerToken === null ? "unknown" : ms(worker.cpuMsPerToken),
+      typeof llamaServer?.cpuMsPerToken === "number" ? ms(llamaServer.cpuMsPerToken) : "not measured",
+      typeof llamaServer?.cpuMsPerToken === "number" && worker.cpuMsPerToken !== null
+        ? ratio(worker.cpuMsPerToken, llamaServer.cpuMsPerToken)
+        : "–",
     ]),
   );
 }

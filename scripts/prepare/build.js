@@ -83,7 +83,17 @@ export const targets = [
   program("hive"),
   {
     name: "queen",
-    inputs: ["src", "static", "drizzle", "vite.config.ts", "tsconfig.json", ...shared, ...tools],
+    inputs: [
+      "src",
+      "static",
+      "drizzle",
+      "vite.config.ts",
+      "tsconfig.json",
+      "packages/bundle/src",
+      "packages/bundle/package.json",
+      ...shared,
+      ...tools,
+    ],
     output: "build/handler.js",
     build: buildQueen,
   },

@@ -1,2 +1,5 @@
 /** Makes self-contained trees of the hive and its workers for a machine of any supported platform. */
-export {};
+export { makeBundle, makeTree, type Bundle, type BundleProgress } from "./bundle.ts";
+export { bundleManifestSchema, manifestFile, type BundleManifest } from "./manifest.ts";
+export { buildId } from "./plan.ts";
+export { bundlePlatformSchema, hostPlatform, platformName, type BundlePlatform } from "./platform.ts";

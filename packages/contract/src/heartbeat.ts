@@ -49,6 +49,7 @@ export const workerTelemetrySchema = z.object({
   slots_total: z.int().min(0).nullable(),
   slots_busy: z.int().min(0).nullable(),
   tokens_per_s: z.number().min(0).nullable().describe(unknown),
+  idle_s: z.number().min(0).nullable().default(null).describe("Seconds without work; 0 while it works."),
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;
 

@@ -30,6 +30,19 @@ export const hiveEndpoints = {
     }),
     answer: capabilitiesSchema,
   },
+  logs: {
+    method: "GET",
+    path: "/v1/logs",
+    owner: "hive",
+    tag: "service",
+    summary: "The last lines this hive logged; with `follow`, also those to come.",
+    status: 200,
+    query: z.strictObject({
+      lines: z.coerce.number().int().min(1).max(5_000).default(200),
+      follow: z.stringbool().default(false),
+    }),
+    answer: "text",
+  },
   listModels: {
     method: "GET",
     path: "/v1/models",

@@ -15,6 +15,12 @@ export const workerSpawnSchema = z
     device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
     slots: z.int().min(1).max(64).optional().describe("Requests answered at the same time."),
     context_length: z.int().min(64).max(1_048_576).optional().describe("Tokens of context per slot."),
+    idle_stop_s: z
+      .int()
+      .min(-1)
+      .max(31_536_000)
+      .optional()
+      .describe("Seconds without work after which it is stopped; -1 never."),
   })
   .meta({ id: "WorkerSpawn" });
 export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;

@@ -14,10 +14,10 @@ import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
-import { openLog, type Logger } from "./log.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
+import { logPathIn, openLog, type Logger } from "./log.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
@@ -161,6 +161,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     slots: settings.workerSlots,
     threads: settings.workerThreads,
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
+    idleStopS: settings.idleStopS,
     sharedMachine: config.parent === "ipc",
   });
   const jobs = new HiveJobs({
@@ -228,6 +229,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     },
     models,
     jobs,
+    logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
       heartbeats.queenCalled();

@@ -25,9 +25,12 @@ const terminal = {
   },
 };
 
+/** Where a hive with this data folder writes its log. */
+export const logPathIn = (home: string): string => join(home, "logs", "hive.log");
+
 /** The hive's log: JSON lines in `<home>/logs/hive.log`, and plain lines on stdout when a person started it. */
 export function openLog(options: { home: string; level: string; onTerminal: boolean }): Logger {
-  const path = join(options.home, "logs", "hive.log");
+  const path = logPathIn(options.home);
   rotate(path);
   const file = pino.destination({ dest: path, sync: true, mode: 0o600 });
   const level = options.level as pino.Level;

@@ -27,6 +27,7 @@ export function writeToLog(to: ProcessLog, secrets: Redactor, draft: Draft, fiel
 
 /** What code outside every job is part of: it may do all that code in a job may, and nobody's stream hears of it. */
 export const backgroundWork: Work = {
+  jobId: undefined,
   clock: systemClock,
   graceMs: 5_000,
   secrets: processSecrets,

@@ -31,6 +31,8 @@ export interface ItemOutcome {
 
 /** What code is part of: a running job, or nothing (then everything goes to the process's log). */
 export interface Work {
+  /** Undefined outside every job. */
+  readonly jobId: string | undefined;
   readonly clock: Clock;
   /** How long something that was told to stop may take. */
   readonly graceMs: number;
@@ -99,6 +101,11 @@ export function isAbandoned(scope: Scope): boolean {
 /** The signal that aborts when the step or job that runs now has to stop; outside a job one that never does. */
 export function currentSignal(): AbortSignal {
   return currentScope().signal;
+}
+
+/** The id of the job that runs now; undefined outside every job. */
+export function currentJobId(): string | undefined {
+  return currentScope().work.jobId;
 }
 
 /**

@@ -1,6 +1,14 @@
 export { narrateOutsideJobsTo } from "./background.ts";
 export { systemClock, type Clock } from "./clock.ts";
-export { bindToJob, currentSignal, secrets, spawnChild, type ItemOutcome, type Progress } from "./context.ts";
+export {
+  bindToJob,
+  currentJobId,
+  currentSignal,
+  secrets,
+  spawnChild,
+  type ItemOutcome,
+  type Progress,
+} from "./context.ts";
 export { observable, type EventLog, type EventStore } from "./event-log.ts";
 export { readJobEvents, type EventReaderOptions } from "./event-reader.ts";
 export { encodeEvent, eventStreamHeaders, lastEventId } from "./event-stream.ts";

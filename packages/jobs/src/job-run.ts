@@ -33,6 +33,7 @@ type Settled = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 /** One job while it runs: it alone writes the job's events, and it decides how the job ended. */
 export class JobRun implements Work {
+  readonly jobId: string;
   readonly clock: Clock;
   readonly graceMs: number;
   readonly secrets: Redactor;
@@ -56,6 +57,7 @@ export class JobRun implements Work {
 
   constructor(options: JobRunOptions) {
     this.#options = options;
+    this.jobId = options.job.job_id;
     this.clock = options.clock;
     this.graceMs = options.graceMs;
     this.secrets = options.secrets;

@@ -102,6 +102,13 @@ export const hiveSettings = {
     fallback: () => 4,
     description: "Requests that one worker answers at the same time.",
   }),
+  idleStopS: setting({
+    env: "RBEE_WORKER_IDLE_STOP",
+    toml: "worker.idle_stop_s",
+    schema: z.coerce.number("must be a whole number").int().min(-1, "must be -1 (never) or more"),
+    fallback: () => 300,
+    description: "Seconds without work after which a worker is stopped and gives its memory back; -1 never.",
+  }),
   loadTimeoutS: setting({
     env: "RBEE_LOAD_TIMEOUT",
     toml: "worker.load_timeout_s",

@@ -11,6 +11,7 @@ import { createInference, type Inference } from "#lib/server/inference/index.ts"
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
+import { createProvisioning, type Machines } from "#lib/server/provisioning/index.ts";
 import { program } from "#lib/server/program/index.ts";
 import { localToken, openVault } from "#lib/server/secrets/index.ts";
 import {
@@ -37,6 +38,7 @@ export interface Queen {
   readonly hives: Hives;
   readonly inference: Inference;
   readonly jobs: HouseholdJobs;
+  readonly machines: Machines;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
 }
@@ -140,7 +142,17 @@ async function buildQueen(): Promise<QueenRuntime> {
       metrics.observe(entry);
     },
   });
-  const jobs = createHouseholdJobs({ db, home, hives, inference, log });
+  const provisioning = createProvisioning({
+    db,
+    root: program.root,
+    home,
+    hives,
+    urlTowards: (host) => household.urlTowards(host),
+    log,
+    now,
+    settings,
+  });
+  const jobs = createHouseholdJobs({ db, home, hives, inference, provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -157,6 +169,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     hives,
     inference,
     jobs,
+    machines: provisioning,
     usage,
     metrics,
   };
@@ -180,6 +193,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     inference.closeStreams();
     hives.closeStreams();
     await jobs.stop();
+    await provisioning.stop();
     await hives.stop();
     await agent.destroy();
     usage.stop();

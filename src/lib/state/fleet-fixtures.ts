@@ -34,6 +34,7 @@ export const exampleWorker = (change: Partial<WorkerTelemetry> = {}): WorkerTele
   slots_total: 4,
   slots_busy: 0,
   tokens_per_s: 0,
+  idle_s: null,
   ...change,
 });
 

@@ -75,6 +75,7 @@ describe("the routes of a hive", () => {
       capabilities: unused,
       models: {} as never,
       jobs: {} as never,
+      logPath: "",
       reportTo: unused,
     });
     const served = app.routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/gu, "{$1}")}`);

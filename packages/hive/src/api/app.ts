@@ -16,6 +16,7 @@ import { describeEntry } from "../models/describe.ts";
 import type { ModelGrants } from "../models/grants.ts";
 import { sendFile } from "../models/send-file.ts";
 import type { ModelStore } from "../models/store.ts";
+import { logStream } from "../logs/log-stream.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
 import type { TokenGate } from "./authentication.ts";
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly capabilities: () => Promise<Capabilities>;
   readonly models: { readonly catalogue: ModelCatalogue; readonly store: ModelStore; readonly grants: ModelGrants };
   readonly jobs: HiveJobs;
+  /** Where this hive writes its log. */
+  readonly logPath: string;
   /** The queen has named the address that it wants heartbeats at. */
   readonly reportTo: (queenUrl: string) => void;
 }
@@ -42,11 +45,12 @@ type RelayedName = "chat";
 /** Sources with the files of a model that is split over hundreds are long. */
 const jobBodyBytes = 1024 * 1024;
 
+const plainText = { "content-type": "text/plain; charset=utf-8" };
 const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
-  const { hiveId, supervisor, capabilities, reportTo, jobs } = options;
+  const { hiveId, supervisor, capabilities, logPath, reportTo, jobs } = options;
   const { catalogue, store } = options.models;
   const idOf = (context: Context) => context.req.param("id") ?? "";
   return {
@@ -88,6 +92,10 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       });
       return new Response(stream, { headers: eventStreamHeaders });
     },
+    logs: (context) => {
+      const query = parseInput(hiveEndpoints.logs.query, context.req.query());
+      return new Response(logStream({ path: logPath, ...query }), { headers: plainText });
+    },
     listWorkers: () => Response.json({ data: supervisor.list() }),
     spawnWorker: async (context) => {
       const request = await readBody(hiveEndpoints.spawnWorker.body, context.req.raw);
@@ -107,7 +115,7 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
     workerLogs: (context) => {
       const { lines } = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
       const text = supervisor.logs(idOf(context), lines);
-      return new Response(text, { headers: { "content-type": "text/plain; charset=utf-8" } });
+      return new Response(text, { headers: plainText });
     },
   };
 }

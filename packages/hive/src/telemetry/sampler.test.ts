@@ -36,6 +36,7 @@ const worker = (pid: number | null): WorkerFacts => ({
   slots_total: 1,
   slots_busy: 0,
   tokens_per_s: 0,
+  idle_s: null,
 });
 
 describe("telemetry", () => {

@@ -10,6 +10,7 @@ import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
 import { openModels, type Models } from "../models/open.ts";
+import { logPathIn } from "../log.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
 import { temporaryFolder } from "./fixture.ts";
@@ -36,6 +37,7 @@ export interface SmallHive {
 export interface SmallHiveOptions {
   clock?: Clock;
   loadTimeoutMs?: number;
+  idleStopS?: number;
   command?: readonly string[];
   home?: string;
   hubUrl?: string;
@@ -73,6 +75,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     slots: 2,
     threads: 1,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
+    idleStopS: options.idleStopS ?? -1,
     sharedMachine: true,
   });
   supervisor.start();
@@ -93,6 +96,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models,
     jobs,
+    logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
   const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });

@@ -49,9 +49,9 @@ export class WorkerLogFile {
   }
 }
 
-function linesOf(path: string): string[] {
+function linesOf(path: string, bytes?: number): string[] {
   try {
-    const lines = readFileSync(path, "utf8").split("\n");
+    const lines = readFileSync(path).subarray(0, bytes).toString("utf8").split("\n");
     if (lines.at(-1) === "") lines.pop();
     return lines;
   } catch {
@@ -59,9 +59,12 @@ function linesOf(path: string): string[] {
   }
 }
 
-/** The last lines of a worker's log, the turned-over file included; empty when there is none. */
-export function readLogLines(path: string, count: number): string {
-  const current = linesOf(path);
+/**
+ * The last lines of a log, the turned-over file included; empty when there is none.
+ * @param bytes how much of the file counts, for who reads the rest otherwise; all of it when left out
+ */
+export function readLogLines(path: string, count: number, bytes?: number): string {
+  const current = linesOf(path, bytes);
   const lines = current.length >= count ? current : [...linesOf(`${path}.1`), ...current];
   return lines
     .slice(-count)

@@ -215,3 +215,43 @@ describe("stopping a worker", () => {
     expect(existsSync(join(hive.home, "run", `${two.worker_id.replace(":", "-")}.sock`))).toBe(false);
   });
 });
+
+describe("a worker without work", () => {
+  it("is stopped after its time, and not before", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock, idleStopS: 300 });
+    const { worker_id } = await hive.spawn();
+    await clock.advance(299_000);
+    expect(stateOf(hive, worker_id)).toBe("ready");
+    expect(hive.supervisor.facts()).toMatchObject([{ idle_s: 299 }]);
+    await clock.advance(1_000);
+    await eventually("its end", () => stateOf(hive, worker_id) === "stopped");
+    expect(hive.lines.map(({ msg }) => msg)).toContain("bee-tiny had nothing to do for 300 s; stopping it.");
+  });
+
+  it("is kept while it answers, and for its whole time after that", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock, idleStopS: 300 });
+    const { worker_id } = await hive.spawn();
+    await clock.advance(200_000);
+    const { leave } = await hold(hive, worker_id);
+    await eventually("it works", () => stateOf(hive, worker_id) === "busy");
+    await clock.advance(1_000_000);
+    expect(hive.supervisor.facts()).toMatchObject([{ state: "busy", idle_s: 0 }]);
+    leave();
+    await eventually("it is done", () => stateOf(hive, worker_id) === "ready");
+    await clock.advance(299_000);
+    expect(stateOf(hive, worker_id)).toBe("ready");
+    await clock.advance(1_000);
+    await eventually("its end", () => stateOf(hive, worker_id) === "stopped");
+  });
+
+  it("is kept for ever when its spawn says so", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock, idleStopS: 300 });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny", idle_stop_s: -1 } });
+    await hive.client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
+    await clock.advance(10_000_000);
+    expect(stateOf(hive, worker_id)).toBe("ready");
+  });
+});

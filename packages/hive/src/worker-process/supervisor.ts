@@ -25,6 +25,8 @@ export interface SupervisorOptions {
   readonly slots: number;
   readonly threads: number | undefined;
   readonly loadTimeoutMs: number;
+  /** Seconds without work after which a worker is stopped, unless its spawn says otherwise; -1 never. */
+  readonly idleStopS: number;
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -95,6 +97,7 @@ export class Supervisor {
     );
     const { threads, sharedMachine, command, loadTimeoutMs, runFiles, clock, log } = this.#options;
     const id = `worker:${randomBytes(6).toString("hex")}`;
+    const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
       command,
       process: {
@@ -111,6 +114,7 @@ export class Supervisor {
       env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
       needMb,
       loadTimeoutMs,
+      idleStopMs: idleStopS < 0 ? null : idleStopS * 1_000,
       logPath: this.#logPath(id),
       runFiles,
       clock,

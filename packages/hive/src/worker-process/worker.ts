@@ -11,6 +11,7 @@ import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { WorkerLogFile } from "./log-file.ts";
 import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
 import { WorkerProcess } from "./process.ts";
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   /** What it is expected to take of its device, in MB. */
   readonly needMb: number;
   readonly loadTimeoutMs: number;
+  /** How long it may have nothing to do before it is stopped; null for ever. */
+  readonly idleStopMs: number | null;
   readonly logPath: string;
   readonly runFiles: RunFiles;
   readonly clock: Clock;
@@ -32,6 +35,9 @@ export interface WorkerOptions {
 
 /** Between the word that a worker is drained and its end. */
 const farewellMs = 2_000;
+
+/** A request may come in the very moment in which an idle worker is stopped: it is still answered. */
+const idleDrainMs = 30_000;
 
 /** One worker over all its processes. All changes of its state are made here. */
 export class SupervisedWorker {
@@ -43,6 +49,7 @@ export class SupervisedWorker {
   readonly #socketPath: string;
   readonly #logFile: WorkerLogFile;
   readonly #waiting = new Set<() => void>();
+  readonly #idle: IdleWatch;
   #phase: Phase = { kind: "starting" };
   #process: WorkerProcess | undefined;
   #pool: Pool | undefined;
@@ -63,6 +70,9 @@ export class SupervisedWorker {
     this.#socketPath = options.runFiles.socketPath(this.#name);
     this.#logFile = new WorkerLogFile(options.logPath);
     this.#startedAt = options.clock.now();
+    this.#idle = new IdleWatch(options.clock, options.idleStopMs, () => {
+      this.#stopIdle();
+    });
     this.#start();
   }
 
@@ -120,6 +130,7 @@ export class SupervisedWorker {
       this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
+    const { idleMs } = this.#idle;
     return {
       worker_id,
       model,
@@ -133,15 +144,19 @@ export class SupervisedWorker {
       slots_total,
       slots_busy,
       tokens_per_s,
+      idle_s: idleMs === null ? null : idleMs / 1_000,
     };
   }
 
   /**
-   * The connections to its socket.
+   * The connections to its socket, for a request: from now on it counts as used.
    * @throws {RbeeError} `model_loading`, `worker_busy` while draining, its own error when it failed, `worker_not_found`.
    */
   connections(): Pool {
-    if (this.#phase.kind === "serving" && this.#pool !== undefined) return this.#pool;
+    if (this.#phase.kind === "serving" && this.#pool !== undefined) {
+      if (this.#phase.serving.slots_busy === 0) this.#idle.used();
+      return this.#pool;
+    }
     throw refusalIn(this.#phase, this.#error);
   }
 
@@ -194,6 +209,8 @@ export class SupervisedWorker {
 
   #enter(phase: Phase): void {
     this.#phase = phase;
+    if (phase.kind === "serving") this.#idle.tells(phase.serving.slots_busy > 0 || phase.serving.queued > 0);
+    else this.#idle.stop();
     for (const check of [...this.#waiting]) check();
   }
 
@@ -282,6 +299,15 @@ export class SupervisedWorker {
       { worker_id: this.id, model: options.model, load_ms: loadMs },
       `${options.model} is loaded (${loadMs} ms).`,
     );
+  }
+
+  #stopIdle(): void {
+    const { idleStopMs, log, process: options } = this.#options;
+    log.info(
+      { worker_id: this.id, model: options.model },
+      `${options.model} had nothing to do for ${Math.round((idleStopMs ?? 0) / 1_000)} s; stopping it.`,
+    );
+    void this.stop(idleDrainMs);
   }
 
   #drain(serving: Serving | null, drainMs: number): void {

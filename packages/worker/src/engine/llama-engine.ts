@@ -43,14 +43,17 @@ export class LlamaEngine implements Engine {
   async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {
     const { context } = this.#native;
     context.initBatch(work.reduce((sum, { tokens }) => sum + tokens.length, 0));
-    const logits = work.map(({ slot, position, tokens, sampler }) => {
+    const logits = new Map<number, number | undefined>();
+    // llama.cpp computes neighbouring sequences together only when they come in ascending order; at each other place
+    // it cuts the batch and goes through all weights once more.
+    for (const { slot, position, tokens, sampler } of work.toSorted((one, other) => one.slot - other.slot)) {
       const wanted = sampler === null ? noLogits : Uint32Array.of(tokens.length - 1);
-      return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0];
-    });
+      logits.set(slot, context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0]);
+    }
     await context.decodeBatch();
     return Promise.all(
-      work.map(({ sampler }, index) => {
-        const logit = logits[index];
+      work.map(({ slot, sampler }) => {
+        const logit = logits.get(slot);
         if (!(sampler instanceof LlamaSampler) || logit === undefined) return null;
         return context.sampleToken(logit, sampler.native);
       }),

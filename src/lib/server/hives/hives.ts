@@ -12,7 +12,7 @@ import { fleetHive, fleetSnapshot, type RequestCounts } from "./fleet.ts";
 import { createJoinTokens } from "./join-tokens.ts";
 import { createLocalHive } from "./local-hive.ts";
 import { localIdentity } from "./local-identity.ts";
-import { createRegistry, type HiveState, type Registry } from "./registry.ts";
+import { createRegistry, type ExpectedHive, type HiveState, type Registry } from "./registry.ts";
 import { createHiveStore } from "./store.ts";
 import type { Hives } from "./types.ts";
 
@@ -39,6 +39,13 @@ export interface HivesOptions {
 export interface HivesService extends Hives {
   readonly registry: Pick<Registry, "all" | "find">;
   readonly contact: Pick<Contact, "connection" | "client" | "ask">;
+  /**
+   * Lets a hive in whose id and token were read or written on its own machine: its first heartbeat enrols it, so one
+   * that never reports leaves nothing behind. The answer takes that back as long as no heartbeat has come.
+   */
+  expect(hive: ExpectedHive): () => void;
+  /** Forgets a hive, if it is enrolled. */
+  forget(hiveId: string): void;
   onTransition(listener: (transition: HealthTransition) => void): () => void;
   /** Starts the local hive and discovery. @param localUrl how this machine's own hive reaches the queen. */
   start(localUrl: string): void;
@@ -106,6 +113,14 @@ export function createHives(options: HivesOptions): HivesService {
   return {
     registry,
     contact,
+    expect: (hive) => registry.expect(hive),
+    forget(hiveId) {
+      const hive = registry.find(hiveId);
+      if (hive === undefined) return;
+      registry.remove(hiveId);
+      log.info({ hive: hive.name }, "hive forgotten");
+      stream.publish();
+    },
     onTransition: (listener) => registry.onTransition(listener),
     snapshot: (viewer) => snapshot(viewer.user.role),
     get: (viewer, hiveId) => fleetHive(registry.get(hiveId), viewer.user.role === "admin"),

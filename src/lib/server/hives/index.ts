@@ -1,6 +1,6 @@
 export { createHives, type HivesService } from "./hives.ts";
 export { fleetModels } from "./fleet.ts";
 export { heartbeatListener } from "./heartbeat-listener.ts";
-export type { HiveState } from "./registry.ts";
+export type { ExpectedHive, HiveState } from "./registry.ts";
 export type { HiveConnection } from "./contact.ts";
 export type * from "./types.ts";

@@ -49,6 +49,36 @@ const thrownBy = (action: () => unknown) => {
   }
 };
 
+describe("an expected hive", () => {
+  const expected = () => {
+    const { registry } = household();
+    const hive = { hiveId: newHiveId(), token: newHiveToken(), name: "attic", enrolment: "ssh" as const };
+    return { registry, hive, forgetIt: registry.expect(hive) };
+  };
+
+  it("is enrolled by its first heartbeat, and not before", () => {
+    const { registry, hive } = expected();
+    expect(registry.all()).toEqual([]);
+    registry.heartbeat(heartbeat(hive.hiveId), hive.token, "10.0.0.2");
+    expect(registry.all()).toMatchObject([{ name: "attic", enrolment: "ssh", host: "10.0.0.2", port: 7835 }]);
+  });
+
+  it("is not enrolled by a heartbeat with another token", () => {
+    const { registry, hive } = expected();
+    expect(thrownBy(() => registry.heartbeat(heartbeat(hive.hiveId), newHiveToken(), "10.0.0.2"))).toBe(
+      "node_not_found",
+    );
+    expect(registry.all()).toEqual([]);
+  });
+
+  it("is let in no more once its installation has failed", () => {
+    const { registry, hive, forgetIt } = expected();
+    forgetIt();
+    expect(thrownBy(() => registry.heartbeat(heartbeat(hive.hiveId), hive.token, "10.0.0.2"))).toBe("node_not_found");
+    expect(registry.all()).toEqual([]);
+  });
+});
+
 describe("joining", () => {
   it("needs a join token that is known, unused and in time", async () => {
     const { enroll, joinToken, clock } = household();

@@ -39,6 +39,14 @@ export interface HiveState {
   problem: RbeeError | null;
 }
 
+/** A hive that may report for the first time, or with a new token. */
+export interface ExpectedHive {
+  readonly hiveId: string;
+  readonly token: string;
+  readonly name: string;
+  readonly enrolment: EnrolmentKind;
+}
+
 export interface Registry {
   all(): readonly HiveState[];
   find(hiveId: string): HiveState | undefined;
@@ -54,6 +62,8 @@ export interface Registry {
     port: number | null;
     version: string | null;
   }): HiveState;
+  /** The first heartbeat with this token enrols the hive. The answer takes that back as long as none has come. */
+  expect(hive: ExpectedHive): () => void;
   remove(hiveId: string): void;
   holdsToken(hive: HiveState, token: string): boolean;
   /** @throws {RbeeError} `missing_api_key`, `invalid_api_key`, `node_not_found`, `overloaded`. */
@@ -73,6 +83,7 @@ const hash = (token: string) => createHash("sha256").update(token).digest();
 export function createRegistry(store: HiveStore, now: () => number): Registry {
   const startedAt = now();
   const hives = new Map<string, HiveState>();
+  const expected = new Map<string, ExpectedHive>();
   const listeners = new Set<(transition: HealthTransition) => void>();
   let savedAt = startedAt;
   let second = 0;
@@ -125,6 +136,37 @@ export function createRegistry(store: HiveStore, now: () => number): Registry {
 
   const holdsToken = (hive: HiveState, token: string) => timingSafeEqual(hash(token), hive.tokenHash);
 
+  const enrol: Registry["enrol"] = ({ token, ...given }) => {
+    const known = hives.get(given.hiveId);
+    if (known !== undefined) {
+      Object.assign(known, given, { token, tokenHash: hash(token) });
+      store.save(known);
+      return known;
+    }
+    const hive: HiveState = {
+      ...given,
+      ...fresh,
+      token,
+      tokenHash: hash(token),
+      capabilities: null,
+      createdAt: now(),
+      lastSeenAt: null,
+      ring: createTelemetryRing(),
+      expectedSince: now(),
+    };
+    hives.set(hive.hiveId, hive);
+    store.save(hive);
+    return hive;
+  };
+
+  /** Enrols the hive that sends this heartbeat if it is expected. */
+  const enrolExpected = (heartbeat: Heartbeat, token: string, sender: string) => {
+    const hive = expected.get(heartbeat.hive_id);
+    if (hive === undefined || !timingSafeEqual(hash(token), hash(hive.token))) return;
+    expected.delete(hive.hiveId);
+    enrol({ ...hive, host: sender, port: heartbeat.port, version: heartbeat.version });
+  };
+
   return {
     all: () => [...hives.values()],
     find: (hiveId) => hives.get(hiveId),
@@ -136,27 +178,12 @@ export function createRegistry(store: HiveStore, now: () => number): Registry {
         });
       return hive;
     },
-    enrol({ token, ...given }) {
-      const known = hives.get(given.hiveId);
-      if (known !== undefined) {
-        Object.assign(known, given, { token, tokenHash: hash(token) });
-        store.save(known);
-        return known;
-      }
-      const hive: HiveState = {
-        ...given,
-        ...fresh,
-        token,
-        tokenHash: hash(token),
-        capabilities: null,
-        createdAt: now(),
-        lastSeenAt: null,
-        ring: createTelemetryRing(),
-        expectedSince: now(),
+    enrol,
+    expect(hive) {
+      expected.set(hive.hiveId, hive);
+      return () => {
+        if (expected.get(hive.hiveId) === hive) expected.delete(hive.hiveId);
       };
-      hives.set(hive.hiveId, hive);
-      store.save(hive);
-      return hive;
     },
     remove(hiveId) {
       hives.delete(hiveId);
@@ -166,6 +193,7 @@ export function createRegistry(store: HiveStore, now: () => number): Registry {
     heartbeat(heartbeat, token, sender) {
       refuseFlood();
       if (token === null) throw new RbeeError("missing_api_key", "A heartbeat needs the hive's token.");
+      enrolExpected(heartbeat, token, sender);
       const hive = hives.get(heartbeat.hive_id);
       if (hive === undefined)
         throw new RbeeError("node_not_found", "This hive is not enrolled here.", {

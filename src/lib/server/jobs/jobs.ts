@@ -1,11 +1,21 @@
-import { RbeeError, type JobRequest } from "@rbee/contract";
+import type { JobRequest } from "@rbee/contract";
 import { createJobs, failInterrupted, narrateOutsideJobsTo, observable } from "@rbee/jobs";
 import type { Logger } from "pino";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
 import type { HivesService } from "#lib/server/hives/index.ts";
 import type { InferenceService } from "#lib/server/inference/index.ts";
+import type { Provisioning } from "#lib/server/provisioning/index.ts";
+import { hiveAdopt } from "./operations/hive-adopt.ts";
+import { hiveCheck } from "./operations/hive-check.ts";
 import { hiveDiscover } from "./operations/hive-discover.ts";
+import { hiveInstall } from "./operations/hive-install.ts";
+import { hiveRollback } from "./operations/hive-rollback.ts";
+import { hiveStart } from "./operations/hive-start.ts";
+import { hiveStop } from "./operations/hive-stop.ts";
+import { hiveSync } from "./operations/hive-sync.ts";
+import { hiveUninstall } from "./operations/hive-uninstall.ts";
+import { hiveUpgrade } from "./operations/hive-upgrade.ts";
 import type { Operation } from "./operations/operation.ts";
 import { selfCheck } from "./operations/self-check.ts";
 import { workerSpawn } from "./operations/worker-spawn.ts";
@@ -23,6 +33,7 @@ export interface JobsOptions {
   home: string;
   hives: Pick<HivesService, "registry" | "contact">;
   inference: Pick<InferenceService, "chat" | "spawning">;
+  provisioning: Provisioning;
   log: Logger;
 }
 
@@ -53,10 +64,24 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
         return workerStop(options, request);
       case "self_check":
         return selfCheck(options, person);
-      default:
-        throw new RbeeError("invalid_request", `This queen cannot do ${request.operation} yet.`, {
-          param: "operation",
-        });
+      case "hive_check":
+        return hiveCheck(options, request);
+      case "hive_install":
+        return hiveInstall(options, request);
+      case "hive_adopt":
+        return hiveAdopt(options, request);
+      case "hive_upgrade":
+        return hiveUpgrade(options, request);
+      case "hive_rollback":
+        return hiveRollback(options, request);
+      case "hive_uninstall":
+        return hiveUninstall(options, request);
+      case "hive_start":
+        return hiveStart(options, request);
+      case "hive_stop":
+        return hiveStop(options, request);
+      case "hive_sync":
+        return hiveSync(options, request);
     }
   };
 
@@ -64,8 +89,9 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
     start(person, request) {
       const { subject, timeoutMs, perform } = operationOf(person, request);
       const { operation } = request;
+      const { input, secrets } = withoutSshSecrets(request);
       const { job_id, finished } = jobs.run(
-        { operation, subject, input: request, startedBy: person.user.name, timeoutMs },
+        { operation, subject, input, secrets, startedBy: person.user.name, timeoutMs },
         perform,
       );
       running.add(job_id);
@@ -88,4 +114,11 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
       restoreNarration();
     },
   };
+}
+
+/** What signing in took is used once: neither kept for "try again" nor ever shown. */
+function withoutSshSecrets(request: JobRequest): { input: Record<string, unknown>; secrets: string[] } {
+  if (!("ssh" in request)) return { input: request, secrets: [] };
+  const { ssh, ...input } = request;
+  return { input, secrets: [ssh?.password, ssh?.passphrase].filter((secret) => secret !== undefined) };
 }

@@ -1,2 +1,3 @@
+export { createProvisioning, type Provisioning } from "./provisioning.ts";
 export * from "./ssh/index.ts";
 export type * from "./types.ts";

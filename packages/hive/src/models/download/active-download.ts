@@ -158,6 +158,8 @@ export class ActiveDownload {
       const fetched: FetchedFile[] = [];
       for (const file of this.#plan.files) fetched.push(await this.#fetch(file));
       await this.#plan.install(fetched);
+      // The files have been moved; what was noted beside them has not.
+      for (const path of this.partPaths) removePart(path);
       return { id: this.id, from: [...new Set(fetched.map(({ from }) => from.name))] };
     } catch (error) {
       throw await this.#cleaned(error);

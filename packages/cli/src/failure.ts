@@ -1,5 +1,6 @@
 import { RbeeError, type ErrorBody } from "@rbee/contract";
 import { SettingsError } from "@rbee/settings";
+import { hostKeyLines } from "./ssh/host-key.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
 /** What the command was asked to do makes no sense: exit code 2. */
@@ -24,10 +25,13 @@ export class Interruption extends Error {
   }
 }
 
-/** A command that has said everything itself and failed, such as a doctor that found something. */
+/** A command that has said everything itself and failed, such as a doctor that found something. `cause` is why. */
 export class Failed extends Error {
   override readonly name = "Failed";
 }
+
+/** Words of several lines, the later ones beneath the first. */
+const indented = (text: string) => text.trimEnd().replaceAll("\n", "\n         ");
 
 interface Rendered {
   readonly exitCode: number;
@@ -65,8 +69,9 @@ export function showFailure(thrown: unknown, terminal: Terminal, json: boolean):
   if (json) terminal.out(JSON.stringify(body));
   else {
     const { message, suggestion } = body.error;
-    terminal.error(`${terminal.errorColours.red("error")}    ${message}`);
-    if (suggestion !== undefined) terminal.error(`         ${suggestion}`);
+    terminal.error(`${terminal.errorColours.red("error")}    ${indented(message)}`);
+    for (const line of hostKeyLines(body.error)) terminal.error(`         ${line}`);
+    if (suggestion !== undefined) terminal.error(`         ${indented(suggestion)}`);
   }
   return exitCode;
 }

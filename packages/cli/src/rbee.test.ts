@@ -1,52 +1,26 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { FleetModel, FleetSnapshot } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildStale } from "../../../scripts/prepare.js";
+import { placeWith, type Place } from "../test/executable.ts";
 import { json, startSmallQueen, type SmallQueen } from "../test/queen.ts";
 
-const executable = fileURLToPath(new URL("../bin/rbee.js", import.meta.url));
-const home = mkdtempSync(join(tmpdir(), "rbee-cli-"));
-const nowhere = join(home, "nowhere");
 let queen: SmallQueen;
+let place: Place;
+const start: Place["start"] = (args, options) => place.start(args, options);
+const rbee: Place["rbee"] = (args, options) => place.rbee(args, options);
 
 beforeAll(async () => {
   await buildStale({ only: ["cli"] });
   queen = await startSmallQueen();
-  writeFileSync(
-    join(home, "queen.json"),
-    JSON.stringify({ pid: process.pid, port: queen.port, host: "0.0.0.0", started_at: 1 }),
-  );
-  writeFileSync(join(home, "local-token"), "local-secret\n", { mode: 0o600 });
+  place = placeWith(queen);
 });
 afterAll(async () => {
   await queen.close();
-  rmSync(home, { recursive: true });
+  place.remove();
 });
-
-/** The real command line as a process of its own. */
-function start(args: readonly string[], options: { home?: string; stdin?: string; config?: string } = {}) {
-  const child = spawn(process.execPath, [executable, ...args], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      HOME: home,
-      RBEE_HOME: options.home ?? home,
-      RBEE_CONFIG_DIR: options.config ?? nowhere,
-    },
-  });
-  let out = "";
-  let error = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (error += chunk.toString()));
-  child.stdin.end(options.stdin ?? "");
-  const ended = once(child, "close").then(([exitCode]) => ({ exitCode: exitCode as number | null, out, error }));
-  return { child, ended };
-}
-const rbee = (args: readonly string[], options?: Parameters<typeof start>[1]) => start(args, options).ended;
 
 const model: FleetModel = {
   id: "bee-tiny",
@@ -79,7 +53,7 @@ const chunk = (content: string) =>
 
 describe("rbee", () => {
   it("without a queen says how to get one, exit code 1", async () => {
-    const { exitCode, out, error } = await rbee(["status"], { home: nowhere });
+    const { exitCode, out, error } = await rbee(["status"], { home: place.nowhere });
     expect([exitCode, out]).toEqual([1, ""]);
     expect(error).toContain("No queen runs on this machine");
     expect(error).toContain("npm start");
@@ -139,10 +113,13 @@ describe("rbee", () => {
 
 describe("rbee config", () => {
   it("prints every setting and masks secrets, also when no queen runs", async () => {
-    const { exitCode, out } = await rbee(["config", "--json"], { home: nowhere });
+    const { exitCode, out } = await rbee(["config", "--json"], { home: place.nowhere });
     const { settings } = JSON.parse(out) as { settings: { name: string; value: string | null; source: string }[] };
     expect(exitCode).toBe(0);
-    expect(settings.find(({ name }) => name === "RBEE_HOME")).toMatchObject({ value: nowhere, source: "environment" });
+    expect(settings.find(({ name }) => name === "RBEE_HOME")).toMatchObject({
+      value: place.nowhere,
+      source: "environment",
+    });
     expect(settings.find(({ name }) => name === "RBEE_WORKER_SLOTS")).toMatchObject({ value: "4", source: "default" });
   });
 });
@@ -300,18 +277,18 @@ describe("rbee infer", () => {
 
 describe("rbee login", () => {
   it("keeps a key that the queen accepts in a file only its owner reads, and logout forgets it", async () => {
-    const config = join(home, "config");
+    const config = join(place.home, "config");
     const user = { id: "u1", name: "Ada", role: "admin", created_at: 1, last_seen_at: null };
     queen.handlers.set("GET /v1/me", (request, response, body) => {
       const refused = { error: { message: "Unknown key.", type: "x", param: null, code: "invalid_api_key" } };
       const accepted = request.headers.authorization === "Bearer rbee_good";
       json(accepted ? 200 : 401, accepted ? user : refused)(request, response, body);
     });
-    const refused = await rbee(["login", queen.url], { config, stdin: "rbee_bad\n", home: nowhere });
+    const refused = await rbee(["login", queen.url], { config, stdin: "rbee_bad\n", home: place.nowhere });
     expect(refused.exitCode).toBe(1);
     expect(refused.error).toContain("Unknown key.");
 
-    const accepted = await rbee(["login", queen.url], { config, stdin: "rbee_good\n", home: nowhere });
+    const accepted = await rbee(["login", queen.url], { config, stdin: "rbee_good\n", home: place.nowhere });
     expect(accepted.exitCode).toBe(0);
     expect(statSync(join(config, "login.json")).mode & 0o777).toBe(0o600);
     expect(JSON.parse(readFileSync(join(config, "login.json"), "utf8"))).toMatchObject({ api_key: "rbee_good" });

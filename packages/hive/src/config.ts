@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { installedAs } from "./identity.ts";
 import { hiveSettings, loadSettings, SettingsError, type LoadedSettings } from "@rbee/settings";
 
 export type HiveSettings = LoadedSettings<typeof hiveSettings>["values"];
@@ -98,18 +99,23 @@ export function loadConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): HiveConfig {
   let settings: HiveSettings;
+  let portIsSet: boolean;
   try {
-    settings = loadSettings(hiveSettings, { flags, env }).values;
+    const { values, sources } = loadSettings(hiveSettings, { flags, env });
+    settings = values;
+    portIsSet = sources.port !== "default";
   } catch (error) {
     throw error instanceof SettingsError ? asTyped(error) : error;
   }
   if (settings.joinToken !== undefined && settings.queenUrl === undefined)
     throw new SettingsError("--join-token needs --queen with the queen's address.");
-  settings = { ...settings, home: resolve(settings.home) };
+  const home = resolve(settings.home);
+  const installed = installedAs(home);
+  settings = { ...settings, home, port: portIsSet ? settings.port : (installed.port ?? settings.port) };
   const modelDirs = [`${settings.home}/models`, ...(existsSync(shippedModels) ? [shippedModels] : [])];
   return {
     settings,
-    name: (settings.name ?? hostname()).trim().slice(0, 64) || "hive",
+    name: (settings.name ?? installed.name ?? hostname()).trim().slice(0, 64) || "hive",
     parent: env["RBEE_HIVE_PARENT"] === "ipc" ? "ipc" : "none",
     modelDirs: [...modelDirs, ...(settings.modelPaths ?? [])],
     workerCommand: [process.execPath, workerEntry],

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hiveIdSchema, hiveTokenSchema } from "@rbee/contract";
+import { hiveIdSchema, hiveTokenSchema, nameSchema } from "@rbee/contract";
 import { z } from "zod";
 import { HomeError, writeSecretFile } from "./home.ts";
 
@@ -12,10 +12,23 @@ const hiveFileSchema = z.object({
   queen_url: z.url({ protocol: /^https?$/u }).optional(),
   /** SHA-256 of the join token that was used, so that the same start command does not join twice. */
   joined_with: z.string().optional(),
+  /** What whoever installed this hive chose; settings win. */
+  name: nameSchema.optional(),
+  port: z.int().min(1).max(65_535).optional(),
 });
 type HiveFile = z.infer<typeof hiveFileSchema>;
 
 const hashOf = (joinToken: string) => createHash("sha256").update(joinToken).digest("hex");
+
+/** Name and port that this hive was installed with, as far as its `hive.json` says; a damaged file says nothing. */
+export function installedAs(home: string): { readonly name?: string | undefined; readonly port?: number | undefined } {
+  try {
+    const { name, port } = hiveFileSchema.parse(JSON.parse(readFileSync(join(home, "hive.json"), "utf8")));
+    return { name, port };
+  } catch {
+    return {};
+  }
+}
 
 /** Who this hive is and whom it reports to; every change is on disk before it counts. */
 export class Identity {

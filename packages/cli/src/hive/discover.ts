@@ -1,15 +1,15 @@
 import type { Command } from "commander";
-import { perform, verb, type CommonOptions } from "../command.ts";
-import { runJob } from "../job/follow.ts";
+import { perform } from "../command.ts";
+import { jobVerb, runJob, type JobOptions } from "../job/run.ts";
 
 /** `rbee hive discover`. */
 export function hiveDiscover(parent: Command): void {
-  verb(parent, "discover", {
+  jobVerb(parent, "discover", {
     summary: "ask every enrolled machine again what it can do; fails when one does not answer",
     examples: ["rbee hive discover"],
-  }).action((options: CommonOptions) =>
+  }).action((options: JobOptions) =>
     perform(options, async (context) => {
-      await runJob(context, context.connect(), { operation: "hive_discover" });
+      await runJob(context, context.connect(), { operation: "hive_discover" }, options);
     }),
   );
 }

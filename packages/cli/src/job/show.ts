@@ -1,10 +1,14 @@
 import type { Job } from "@rbee/contract";
 import type { Command } from "commander";
-import { perform, verb, type CommonOptions } from "../command.ts";
+import { perform, verb, type CommonOptions, type Context } from "../command.ts";
 import { formatDuration } from "../terminal/format.ts";
-import { followJob } from "./follow.ts";
+import { followJob, succeeded } from "./follow.ts";
 
-interface Options extends CommonOptions {
+interface FollowOptions extends CommonOptions {
+  verbose?: boolean;
+}
+
+interface Options extends FollowOptions {
   follow?: boolean;
 }
 
@@ -17,19 +21,38 @@ function describeJob({ job_id, operation, subject, state, started_by, created_at
   ].join("\n");
 }
 
+/** Watches a job from its first event to its end, and fails as it did; Ctrl-C ends the watching alone. */
+async function watch(context: Context, id: string, { verbose }: FollowOptions): Promise<void> {
+  succeeded(await followJob(context, context.connect(), id, { cancelOnInterrupt: false, verbose }), context);
+}
+
+/** `rbee job follow`. */
+export function jobFollow(parent: Command): void {
+  verb(parent, "follow <job>", {
+    summary:
+      "tell all that happened in a job and goes on in it, until it is over; Ctrl-C ends the watching, not the job",
+    examples: ["rbee job follow job:1f0c…", "rbee job follow job:1f0c… --verbose"],
+  })
+    .option("-v, --verbose", "show the raw output of commands too")
+    .action((id: string, options: FollowOptions) => perform(options, (context) => watch(context, id, options)));
+}
+
 /** `rbee job show`. */
 export function jobShow(parent: Command): void {
   verb(parent, "show <job>", {
     summary: "show one job; with --follow everything it tells, until it is over",
     examples: ["rbee job show job:1f0c… --follow"],
   })
-    .option("--follow", "tell all that happens; Ctrl-C ends the watching, not the job")
+    .option("--follow", "as `rbee job follow`")
+    .option("-v, --verbose", "with --follow: show the raw output of commands too")
     .action((id: string, options: Options) =>
       perform(options, async (context) => {
-        const connection = context.connect();
-        const job = await connection.client.getJob({ params: { id }, signal: context.signal });
-        if (options.follow === true) await followJob(context, connection, id, { cancelOnInterrupt: false });
-        else context.answer(job, () => describeJob(job));
+        if (options.follow === true) {
+          await watch(context, id, options);
+          return;
+        }
+        const job = await context.connect().client.getJob({ params: { id }, signal: context.signal });
+        context.answer(job, () => describeJob(job));
       }),
     );
 }

@@ -11,6 +11,14 @@ export function formatDuration(ms: number): string {
   return step === undefined ? `${Math.round(ms)} ms` : `${Math.floor(ms / step.ms)} ${step.unit}`;
 }
 
+/** How long something took or takes, to the tenth of a second while that says something: `0.8 s`, `42 s`, `3:07 min`. */
+export function formatElapsed(ms: number): string {
+  if (ms < 9_950) return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
+  const whole = Math.round(ms / 1_000);
+  if (whole < 60) return `${whole} s`;
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} min`;
+}
+
 /** A moment relative to now: `3 min ago`, `in 2 d`; a dash when there is none. */
 export function formatMoment(at: number | null, now: number): string {
   if (at === null) return "–";

@@ -20,14 +20,18 @@ export interface Terminal {
   error(line: string): void;
   /** One calm line on stderr: who, and what happened. */
   narrate(actor: string, message: string): void;
-  /** How far something is, on stderr: one line that the next one takes the place of. Nothing when it is no terminal. */
-  progress(actor: string, text: string): void;
+  /** Whether stderr is a terminal, so that lines there can change. */
+  readonly lively: boolean;
+  /** How many characters fit into a line of stderr. */
+  readonly columns: number;
+  /** Lines that stay below everything else on stderr until the next ones take their place. Nothing when it is no terminal. */
+  live(lines: readonly string[]): void;
 }
 
 interface Streams {
   stdin: { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean };
-  stderr: Writable & { isTTY?: boolean };
+  stderr: Writable & { isTTY?: boolean; columns?: number };
   env: NodeJS.ProcessEnv;
 }
 
@@ -37,27 +41,45 @@ const wantsColour = (stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv) =>
 /** A terminal over streams; `process` is one. */
 export function createTerminal({ stdin, stdout, stderr, env }: Streams): Terminal {
   const errorColours = pc.createColors(wantsColour(stderr, env));
-  let passing = false;
-  const toErrors = (text: string, stays: boolean) => {
-    stderr.write(`${passing ? "\r\u001B[K" : ""}${text}${stays ? "\n" : ""}`);
-    passing = !stays;
+  let below: readonly string[] = [];
+  const erase = () => {
+    if (below.length > 0) stderr.write(`\u001B[${below.length}A\u001B[J`);
   };
-  const line = (actor: string, text: string) => `${errorColours.dim(actor.padEnd(8))} ${text}`;
+  const draw = () => {
+    if (below.length > 0) stderr.write(`${below.join("\n")}\n`);
+  };
+  /** Writes above the live lines, which would be torn apart otherwise. */
+  const above = (stream: Writable, text: string) => {
+    erase();
+    stream.write(text);
+    draw();
+  };
+  const line = (actor: string, text: string) => `${errorColours.dim(actor.padEnd(8))} ${text}\n`;
   return {
     colours: pc.createColors(wantsColour(stdout, env)),
     errorColours,
     interactive: stdin.isTTY === true,
     isTty: stdout.isTTY === true,
+    lively: stderr.isTTY === true && env["TERM"] !== "dumb",
+    get columns() {
+      // A terminal that nobody has told its size has none.
+      return stderr.columns === undefined || stderr.columns === 0 ? 80 : stderr.columns;
+    },
     write: (text) => stdout.write(text),
-    out: (line) => stdout.write(`${line}\n`),
+    out: (text) => {
+      above(stdout, `${text}\n`);
+    },
     error: (text) => {
-      toErrors(text, true);
+      above(stderr, `${text}\n`);
     },
     narrate: (actor, message) => {
-      toErrors(line(actor, message), true);
+      above(stderr, line(actor, message));
     },
-    progress: (actor, text) => {
-      if (stderr.isTTY === true) toErrors(line(actor, text), false);
+    live(lines) {
+      if (!this.lively) return;
+      erase();
+      below = lines;
+      draw();
     },
   };
 }

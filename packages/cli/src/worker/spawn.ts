@@ -1,10 +1,10 @@
 import { backendSchema, type Backend } from "@rbee/contract";
 import { Option, type Command } from "commander";
-import { perform, verb, type CommonOptions } from "../command.ts";
-import { runJob } from "../job/follow.ts";
+import { perform } from "../command.ts";
+import { jobVerb, runJob, type JobOptions } from "../job/run.ts";
 import { pick } from "../pick.ts";
 
-interface Options extends CommonOptions {
+interface Options extends JobOptions {
   model: string;
   hive?: string;
   backend?: Backend;
@@ -13,7 +13,7 @@ interface Options extends CommonOptions {
 
 /** `rbee worker spawn`: loads a model now; the worker's id alone goes to stdout. */
 export function workerSpawn(parent: Command): void {
-  verb(parent, "spawn", {
+  jobVerb(parent, "spawn", {
     summary: "load a model now, instead of when somebody asks for it",
     examples: ["rbee worker spawn --model bee-tiny", "rbee worker spawn --model bee-tiny --hive gaming-pc"],
   })
@@ -30,14 +30,20 @@ export function workerSpawn(parent: Command): void {
           hive === undefined
             ? undefined
             : pick(hives, hive, "hive", { id: ({ hive_id }) => hive_id, name: ({ name }) => name });
-        const { data } = await runJob(context, connection, {
-          operation: "worker_spawn",
-          model,
-          ...(found === undefined ? {} : { hive_id: found.hive_id }),
-          ...(backend === undefined ? {} : { backend }),
-          ...(device === undefined ? {} : { device }),
-        });
-        if (!context.json) context.terminal.out(String(data?.["worker_id"] ?? ""));
+        const result = await runJob(
+          context,
+          connection,
+          {
+            operation: "worker_spawn",
+            model,
+            ...(found === undefined ? {} : { hive_id: found.hive_id }),
+            ...(backend === undefined ? {} : { backend }),
+            ...(device === undefined ? {} : { device }),
+          },
+          options,
+        );
+        const id = result?.data?.["worker_id"];
+        if (!context.json && typeof id === "string") context.terminal.out(id);
       }),
     );
 }

@@ -1,5 +1,13 @@
-/** How long a step may take when answers are running, and when only prompts are being read, in milliseconds. */
-const limitMs = { besideAnswers: 120, alone: 400 } as const;
+/** How long a step may take for each prompt that waits per running answer, and at most, in milliseconds. */
+const limitMs = { perWaiting: 120, most: 1000 } as const;
+
+/** Requests that hold a slot. */
+export interface Crowd {
+  /** Those whose prompt is not computed yet. */
+  readonly waiting: number;
+  /** Those that are getting tokens. */
+  readonly answering: number;
+}
 const smallest = 32;
 /** Weight of the newest measurement. */
 const weight = 0.3;
@@ -23,10 +31,15 @@ export class PrefillPace {
     this.#msPerToken = this.#msPerToken === null ? now : this.#msPerToken * (1 - weight) + now * weight;
   }
 
-  /** Prompt tokens for the next step; a cautious 128 beside running answers before anything was measured. */
-  budget(besideAnswers: boolean): number {
-    const limit = besideAnswers ? limitMs.besideAnswers : limitMs.alone;
-    const fits = this.#msPerToken === null ? (besideAnswers ? 128 : 256) : limit / this.#msPerToken;
+  /**
+   * Prompt tokens for the next step. Running answers are held up longer the more requests wait for their first token:
+   * prompts that came together are then computed together, and so are their answers, which is what fills the batches.
+   * Before anything was measured, a cautious 128 beside running answers.
+   */
+  budget({ waiting, answering }: Crowd): number {
+    const alone = answering === 0;
+    const limit = alone ? limitMs.most : Math.min(limitMs.most, limitMs.perWaiting * Math.max(1, waiting / answering));
+    const fits = this.#msPerToken === null ? (alone ? 256 : 128) : limit / this.#msPerToken;
     const power = 2 ** Math.floor(Math.log2(Math.max(fits, smallest)));
     return Math.min(this.#batchSize, power);
   }

@@ -3,7 +3,7 @@ import type { Engine, StepWork } from "../engine/engine.ts";
 import { Generation, type GenerationRequest, type Listener } from "./generation.ts";
 import { PrefillPace } from "./prefill-pace.ts";
 import { chooseSlot } from "./slot-choice.ts";
-import { planStep } from "./step-plan.ts";
+import { oldestEvery, planStep } from "./step-plan.ts";
 import { TokenRate } from "./token-rate.ts";
 
 export interface SchedulerOptions {
@@ -49,6 +49,7 @@ export class Scheduler {
   readonly #waiting: Generation[] = [];
   #undelivered: Generation[] = [];
   #uses = 0;
+  #stepsWithPrompts = 0;
   #running = false;
   #stepStartedMs: number | null = null;
   #draining = false;
@@ -150,6 +151,7 @@ export class Scheduler {
       const choice = chooseSlot(
         this.#slots.filter((slot) => !isHeld(slot)),
         prompt,
+        this.#slots.filter(isHeld).map(({ id }) => id),
       );
       const slot = choice === null ? undefined : this.#slots[choice.slot];
       if (choice === null || slot === undefined) return;
@@ -171,10 +173,15 @@ export class Scheduler {
   #startStep(): Promise<void> | null {
     const holders = this.#slots.filter(isHeld).sort((one, other) => one.lastUsed - other.lastUsed);
     if (holders.length === 0) return null;
-    const besideAnswers = holders.some(({ generation }) => generation.promptLeft === 0);
+    const waiting = holders.filter(({ generation }) => generation.promptLeft > 0).length;
+    if (waiting > 0) this.#stepsWithPrompts++;
     const shares = planStep(
       holders.map(({ id, generation }) => ({ slot: id, promptLeft: generation.promptLeft })),
-      { batchSize: this.#engine.facts.batchSize, prefillBudget: this.#pace.budget(besideAnswers) },
+      {
+        batchSize: this.#engine.facts.batchSize,
+        prefillBudget: this.#pace.budget({ waiting, answering: holders.length - waiting }),
+        oldestFirst: this.#stepsWithPrompts % oldestEvery === 0,
+      },
     );
     const work = shares.flatMap((share) => {
       const holder = this.#slots[share.slot];

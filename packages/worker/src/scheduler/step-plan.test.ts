@@ -7,7 +7,11 @@ const prompt = (slot: number, promptLeft: number) => ({ slot, promptLeft });
 
 describe("planStep", () => {
   it("gives every running answer its token, whatever else is to do", () => {
-    const shares = planStep([prompt(0, 5000), decoding(1), decoding(2)], { batchSize: 512, prefillBudget: 128 });
+    const shares = planStep([prompt(0, 5000), decoding(1), decoding(2)], {
+      batchSize: 512,
+      prefillBudget: 128,
+      oldestFirst: false,
+    });
     expect(shares).toEqual([
       { slot: 0, tokens: 128 },
       { slot: 1, tokens: 1 },
@@ -16,19 +20,34 @@ describe("planStep", () => {
   });
 
   it("finishes a short prompt beside a long one, which still moves on", () => {
-    const shares = planStep([prompt(0, 5000), prompt(1, 20)], { batchSize: 512, prefillBudget: 128 });
+    const shares = planStep([prompt(0, 5000), prompt(1, 20)], {
+      batchSize: 512,
+      prefillBudget: 128,
+      oldestFirst: false,
+    });
     expect(shares).toEqual([
       { slot: 0, tokens: 108 },
       { slot: 1, tokens: 20 },
     ]);
   });
 
-  it("does not let short prompts starve the oldest", () => {
-    const shares = planStep([prompt(0, 5000), prompt(1, 100), prompt(2, 100)], { batchSize: 512, prefillBudget: 100 });
-    expect(shares).toEqual([
-      { slot: 0, tokens: 25 },
-      { slot: 1, tokens: 75 },
-    ]);
+  it("lets the oldest prompt go first when it is its turn, so that short ones cannot starve it", () => {
+    const prompts = [prompt(0, 5000), prompt(1, 100), prompt(2, 100)];
+    const limits = { batchSize: 512, prefillBudget: 100 };
+    expect(planStep(prompts, { ...limits, oldestFirst: false })).toEqual([{ slot: 1, tokens: 100 }]);
+    expect(planStep(prompts, { ...limits, oldestFirst: true })).toEqual([{ slot: 0, tokens: 100 }]);
+  });
+
+  it("cuts prompts of almost one length to that length, so that they are computed together", () => {
+    const limits = { batchSize: 512, prefillBudget: 256, oldestFirst: false };
+    const cut = (...lengths: number[]) =>
+      planStep(
+        lengths.map((length, slot) => prompt(slot, length)),
+        limits,
+      ).map(({ tokens }) => tokens);
+    expect(cut(31, 30, 32, 40, 41)).toEqual([30, 30, 30, 40, 40]);
+    expect(cut(2, 1)).toEqual([1, 1]);
+    expect(planStep([decoding(0), prompt(1, 3), prompt(2, 4)], limits).map(({ tokens }) => tokens)).toEqual([1, 1, 4]);
   });
 
   it("never exceeds the batch or a prompt, and always has work for somebody", () => {
@@ -41,8 +60,9 @@ describe("planStep", () => {
         candidates,
         fc.integer({ min: 16, max: 512 }),
         fc.integer({ min: 1, max: 512 }),
-        (all, size, budget) => {
-          const shares = planStep(all, { batchSize: size, prefillBudget: budget });
+        fc.boolean(),
+        (all, size, budget, oldestFirst) => {
+          const shares = planStep(all, { batchSize: size, prefillBudget: budget, oldestFirst });
           const total = shares.reduce((sum, { tokens }) => sum + tokens, 0);
           expect(total).toBeLessThanOrEqual(size);
           const answers = all.filter(({ promptLeft }) => promptLeft === 0);

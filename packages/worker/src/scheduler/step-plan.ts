@@ -15,36 +15,52 @@ export interface StepLimits {
   readonly batchSize: number;
   /** Most prompt tokens in one step, so that running answers and newcomers do not wait for a long prompt. */
   readonly prefillBudget: number;
+  /** Whether it is the oldest prompt's turn to come first. */
+  readonly oldestFirst: boolean;
 }
 
-/** The share of the prefill budget that the oldest prompt always gets, so that short ones cannot starve it. */
-const oldestShare = 0.25;
+/** Every so many steps with prompts the oldest comes first, so that short ones cannot starve it. */
+export const oldestEvery = 4;
+
+/** How many tokens a prompt may stay behind in order to be computed together with others. */
+const mostLevelled = 2;
 
 /**
  * Divides one step among the requests. Every decoding request gets its one token; what is left, up to the prefill
- * budget, goes to prompts: a quarter to the oldest, the rest to the shortest first, which brings the most first
- * tokens soonest.
+ * budget, goes to prompts, the shortest first, which brings the most first tokens soonest.
+ *
+ * The engine computes together only what is equally long, and each further length costs it another reading of all
+ * weights. So as few prompts as possible share a step, and prompts that are almost as long as another (or as the
+ * single tokens of running answers) are cut to its length: their last tokens come with the next steps at no such cost.
  */
 export function planStep(candidates: readonly Candidate[], limits: StepLimits): Share[] {
   const decoding = candidates.filter(({ promptLeft }) => promptLeft === 0);
   const prompts = candidates.filter(({ promptLeft }) => promptLeft > 0);
   const room = limits.batchSize - decoding.length;
-  const budget = Math.max(0, Math.min(room, limits.prefillBudget));
+  let left = Math.max(0, Math.min(room, limits.prefillBudget));
 
+  const byLength = prompts.toSorted((one, other) => one.promptLeft - other.promptLeft);
+  const oldest = prompts.slice(0, limits.oldestFirst ? 1 : 0);
   const granted = new Map<number, number>();
-  const grant = (candidate: Candidate, most: number) => {
-    const has = granted.get(candidate.slot) ?? 0;
-    const more = Math.min(candidate.promptLeft - has, most);
-    if (more > 0) granted.set(candidate.slot, has + more);
-    return Math.max(0, more);
-  };
-  let left = budget;
-  const oldest = prompts[0];
-  if (oldest !== undefined) left -= grant(oldest, Math.min(left, Math.ceil(budget * oldestShare)));
-  for (const prompt of prompts.toSorted((one, other) => one.promptLeft - other.promptLeft)) left -= grant(prompt, left);
+  for (const { slot, promptLeft } of [...oldest, ...byLength]) {
+    if (left === 0 || granted.has(slot)) continue;
+    const tokens = Math.min(promptLeft, left);
+    granted.set(slot, tokens);
+    left -= tokens;
+  }
+  level(granted, decoding.length > 0 ? 1 : null);
 
   return candidates.flatMap(({ slot, promptLeft }) => {
     const tokens = promptLeft === 0 ? 1 : (granted.get(slot) ?? 0);
     return tokens === 0 ? [] : [{ slot, tokens }];
   });
+}
+
+/** Cuts grants down to the next smaller one where that is near. `smallest` is a length that is computed anyway. */
+function level(granted: Map<number, number>, smallest: number | null): void {
+  let base = smallest;
+  for (const [slot, tokens] of [...granted].sort(([, one], [, other]) => one - other)) {
+    if (base === null || tokens - base > mostLevelled) base = tokens;
+    else granted.set(slot, base);
+  }
 }

@@ -22,6 +22,13 @@ export interface AccessOptions {
   readonly networkDomain: string | undefined;
 }
 
+/** One machine for the length of an operation: a connection that was lost is opened again when it is next needed. */
+export interface Machine {
+  readonly target: SshTarget;
+  /** Gives `work` a signed-in connection. @throws {RbeeError} what connecting and `work` throw. */
+  use<T>(signal: AbortSignal, work: (connection: SshConnection) => Promise<T>): Promise<T>;
+}
+
 /** The way to every machine that the queen reaches over SSH: one set of accepted keys, one pool of connections. */
 export interface MachineAccess {
   readonly hostKeys: HostKeys;
@@ -41,6 +48,8 @@ export interface MachineAccess {
     signal: AbortSignal,
     work: (connection: SshConnection) => Promise<T>,
   ): Promise<T>;
+  /** The step `connect` alone; the machine can be used afterwards. @throws {RbeeError} as `withMachine` does. */
+  connect(destination: string, ssh: SshAccess | undefined): Promise<Machine>;
   /** As `withMachine`, without telling of it: for putting things in order again, and for what is no job. */
   withMachineQuietly: MachineAccess["withMachine"];
   /** Closes every connection. */
@@ -63,26 +72,35 @@ export function createMachineAccess({ home, sshConfig, networkDomain }: AccessOp
     acceptedFingerprints: ssh?.accept_fingerprints ?? [],
   });
 
+  const machineAt = (target: SshTarget, ssh: SshAccess | undefined): Machine => ({
+    target,
+    use: (signal, work) => pool.use(target, optionsFor(ssh, signal), work),
+  });
+
+  const connect: MachineAccess["connect"] = (destination, ssh) =>
+    step(
+      "connect",
+      { timeoutMs: connectLimitMs, message: `Connecting to ${destination}`, timeoutCode: "ssh_timeout" },
+      async (signal) => {
+        const machine = machineAt(await resolve(destination), ssh);
+        await machine.use(signal, async () => {});
+        const { host, user, jumps } = machine.target;
+        const way = jumps.map((jump) => ` through ${jump.name}`).join("");
+        narrate({ action: "connected", message: `Signed in to ${host} as ${user}${way}.` });
+        return machine;
+      },
+    );
+
   return {
     hostKeys,
     resolve,
     hosts: () => listSshHosts(resolving),
+    connect,
     async withMachine(destination, ssh, signal, work) {
-      const target = await step(
-        "connect",
-        { timeoutMs: connectLimitMs, message: `Connecting to ${destination}`, timeoutCode: "ssh_timeout" },
-        async (connecting) => {
-          const found = await resolve(destination);
-          await pool.use(found, optionsFor(ssh, connecting), async () => {});
-          const way = found.jumps.map((jump) => ` through ${jump.name}`).join("");
-          narrate({ action: "connected", message: `Signed in to ${found.host} as ${found.user}${way}.` });
-          return found;
-        },
-      );
-      return pool.use(target, optionsFor(ssh, signal), work);
+      return (await connect(destination, ssh)).use(signal, work);
     },
     async withMachineQuietly(destination, ssh, signal, work) {
-      return pool.use(await resolve(destination), optionsFor(ssh, signal), work);
+      return machineAt(await resolve(destination), ssh).use(signal, work);
     },
     close: () => pool.close(),
   };

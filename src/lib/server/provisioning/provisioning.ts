@@ -2,6 +2,7 @@ import { RbeeError } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
 import { createMachineAccess } from "./access.ts";
 import { machineOf } from "./machine-of.ts";
+import { check, install } from "./operations.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
 import { createBeehives } from "./registry/beehives.ts";
@@ -36,8 +37,8 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
     throw new RbeeError("invalid_request", `This queen cannot ${what} yet.`);
   };
   const operations: HiveOperations = {
-    check: notYet("check machines"),
-    install: notYet("install hives"),
+    check: (input) => check(parts, input),
+    install: (input, signal) => install(parts, input, signal),
     adopt: notYet("adopt hives"),
     upgrade: notYet("upgrade hives"),
     rollback: notYet("roll hives back"),

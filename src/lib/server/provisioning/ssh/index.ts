@@ -2,6 +2,8 @@ export { type Credentials } from "./auth.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { type SshConnection } from "./connection.ts";
 export { exec, type ExecOptions, type ExecResult } from "./exec.ts";
+export { fileFailed } from "./file-errors.ts";
+export { lastLines } from "./output.ts";
 export { createHostKeys, pinnedKeysInFile, pinnedKeysInMemory, type HostKeys, type PinnedKeys } from "./host-keys.ts";
 export { fingerprintOf } from "./known-hosts.ts";
 export { SshPool, type PoolOptions } from "./pool.ts";

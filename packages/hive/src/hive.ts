@@ -145,6 +145,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     hubUrl: settings.hubUrl,
     hubToken: settings.hubToken,
     stallMs: settings.downloadStallS * 1_000,
+    marginBytes: settings.diskMarginMb * 1024 ** 2,
     clock: systemClock,
     log,
   });

@@ -81,6 +81,13 @@ export const hiveSettings = {
     fallback: () => 60,
     description: "Seconds without a byte after which a download is tried again.",
   }),
+  diskMarginMb: setting({
+    env: "RBEE_DISK_MARGIN",
+    toml: "models.disk_margin_mb",
+    schema: z.coerce.number("must be a number of MB").min(0),
+    fallback: () => 512,
+    description: "MB of disk space that a download leaves free.",
+  }),
   announce: setting({
     env: "RBEE_MDNS",
     toml: "network.mdns",

@@ -20,7 +20,7 @@ export interface ModelsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Disk space kept free, in bytes. */
-  readonly marginBytes?: number;
+  readonly marginBytes: number;
 }
 
 /** Everything that has to do with the models of this hive. */
@@ -49,7 +49,7 @@ export function openModels(options: ModelsOptions): Models {
     http,
     clock,
     stallMs,
-    ...(marginBytes === undefined ? {} : { marginBytes }),
+    marginBytes,
   });
   return {
     catalogue,

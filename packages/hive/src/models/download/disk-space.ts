@@ -1,9 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { RbeeError } from "@rbee/contract";
 
-/** Kept free beside what a download needs, in bytes: for logs, the database, and whatever else writes there. */
-export const defaultMarginBytes = 512 * 1024 * 1024;
-
 const bytesPerMb = 1024 * 1024;
 
 /** Bytes that this user may still write where `path` lies; null when the system does not say. */

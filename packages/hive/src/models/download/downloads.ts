@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { RbeeError } from "@rbee/contract";
 import type { Clock } from "../../clock.ts";
 import { ActiveDownload, type DownloadEvent, type DownloadPlan, type Fetched } from "./active-download.ts";
-import { defaultMarginBytes, freeBytes, insufficientDisk } from "./disk-space.ts";
+import { freeBytes, insufficientDisk } from "./disk-space.ts";
 import type { Http } from "./http.ts";
 
 export interface DownloadsOptions {
@@ -14,7 +14,7 @@ export interface DownloadsOptions {
   readonly clock: Clock;
   readonly stallMs: number;
   /** Bytes kept free beside what is fetched. */
-  readonly marginBytes?: number;
+  readonly marginBytes: number;
   /** From 0 to 1, for the jitter of waits. */
   readonly random?: () => number;
 }
@@ -100,7 +100,7 @@ export class Downloads {
 
   /** Lets a download begin when the disk has room for it beside those that run. */
   async #admit(active: ActiveDownload): Promise<void> {
-    const { folder, marginBytes = defaultMarginBytes } = this.#options;
+    const { folder, marginBytes } = this.#options;
     const here = await Promise.all(active.partPaths.map((path) => stat(path).then(({ size }) => size, () => 0)));
     const have = await freeBytes(folder);
     // Nothing waits from here on, so that two downloads are not both promised the same space.

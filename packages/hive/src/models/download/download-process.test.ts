@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeHub } from "../../testing/fake-hub.ts";
-import { temporaryFolder } from "../../testing/fixture.ts";
 import { smallModel } from "../../testing/gguf-model.ts";
 import { performJob, startJob } from "../../testing/hive-job.ts";
 import { hiveProcess } from "../../testing/hive-process.ts";

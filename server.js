@@ -8,7 +8,7 @@ await usePackagedNode(import.meta.url);
  * What the built queen publishes once she is made; see src/lib/server/queen.ts.
  * @typedef {object} Runtime
  * @property {{ host: string, port: number }} settings
- * @property {Handler} heartbeat
+ * @property {(...exchange: Parameters<Handler>) => boolean} front
  * @property {import("pino").Logger} log
  * @property {(address: { host: string, port: number }) => Promise<{ text: string }>} listening
  * @property {() => Promise<void>} stop
@@ -38,6 +38,7 @@ const isLoopback = (address) => address !== undefined && /^(?:::ffff:)?127\.|^::
 // adapter-node takes every request for https unless a header says otherwise, and believes that header. Only a proxy
 // on this machine may say so.
 process.env["PROTOCOL_HEADER"] = "x-forwarded-proto";
+// As in src/lib/server/api/front.ts.
 process.env["BODY_SIZE_LIMIT"] = "64M";
 for (const name of ["HOST_HEADER", "PORT_HEADER", "ADDRESS_HEADER"]) Reflect.deleteProperty(process.env, name);
 
@@ -47,10 +48,7 @@ const { handler } = await import(new URL("./build/handler.js", import.meta.url).
 const queen = Reflect.get(globalThis, Symbol.for("rbee.queen"));
 
 const server = createServer((request, response) => {
-  if (request.method === "POST" && request.url === "/v1/hive-heartbeat") {
-    queen.heartbeat(request, response);
-    return;
-  }
+  if (queen.front(request, response)) return;
   const forwarded = isLoopback(request.socket.remoteAddress) ? request.headers["x-forwarded-proto"] : undefined;
   request.headers["x-forwarded-proto"] = forwarded === "https" ? "https" : "http";
   handler(request, response);
@@ -97,7 +95,8 @@ server.listen({ host, port }, async () => {
   const address = server.address();
   const actual = address !== null && typeof address === "object" ? address.port : port;
   try {
-    process.stdout.write((await queen.listening({ host, port: actual })).text);
+    const { text, ...report } = await queen.listening({ host, port: actual });
+    process.stdout.write(process.env["RBEE_UP_JSON"] === "true" ? `${JSON.stringify(report)}\n` : text);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await stop(1);

@@ -46,22 +46,27 @@ export function engineTable(rows: readonly EngineRow[]): string {
   );
 }
 
+/** What each way adds to the worker's own socket; the bare hops are what two processes cost that only copy bytes. */
 export function overheadTable(results: readonly OverheadResult[]): string {
   return table(
-    [
-      "streams",
-      "first token, worker's socket (median / p99)",
-      "through queen and hive (median / p99)",
-      "added (median / p99)",
-      "tokens/s kept",
-    ],
-    results.map(({ streams, direct, through }) => [
-      String(streams),
-      `${ms(direct.ttftMedianMs)} / ${ms(direct.ttftP99Ms)}`,
-      `${ms(through.ttftMedianMs)} / ${ms(through.ttftP99Ms)}`,
-      `${ms(through.ttftMedianMs - direct.ttftMedianMs)} / ${ms(through.ttftP99Ms - direct.ttftP99Ms)}`,
-      `${(100 * (through.tokensPerSecond / direct.tokensPerSecond)).toFixed(1)} %`,
-    ]),
+    ["streams", "way", "first token (median / p99)", "added (median / p99)", "tokens/s kept"],
+    results.flatMap(({ streams, direct, bareHops, through }) =>
+      (
+        [
+          ["the worker's socket", direct],
+          ["two hops that only copy bytes", bareHops],
+          ["queen and hive", through],
+        ] as const
+      ).map(([name, way]) => [
+        String(streams),
+        name,
+        `${ms(way.ttftMedianMs)} / ${ms(way.ttftP99Ms)}`,
+        way === direct
+          ? "–"
+          : `${ms(way.ttftMedianMs - direct.ttftMedianMs)} / ${ms(way.ttftP99Ms - direct.ttftP99Ms)}`,
+        way === direct ? "–" : `${(100 * (way.tokensPerSecond / direct.tokensPerSecond)).toFixed(1)} %`,
+      ]),
+    ),
   );
 }
 

@@ -4,38 +4,30 @@ import { randomUUID } from "node:crypto";
 import { building } from "$app/env";
 import { sessionCookieName, type Authentication } from "#lib/server/accounts/index.ts";
 import {
+  appFront,
   clientInfo,
   errorResponse,
   guardPage,
+  identify,
   isApiPath,
-  refuseCrossSite,
   wrongMethod,
 } from "#lib/server/api/index.ts";
 import { currentQueen, startQueen } from "#lib/server/queen.ts";
 
 export const init: ServerInit = async () => {
-  if (!building) await startQueen();
+  if (!building) await startQueen(appFront);
 };
 
 export const handle: Handle = async ({ event, resolve }) => {
   const { cookies, locals, request, route, url } = event;
-  const { queen, authenticate } = currentQueen();
+  const { queen } = currentQueen();
   const api = isApiPath(url.pathname);
-  const authorization = request.headers.get("authorization");
-  const apiKey = request.headers.get("x-api-key");
   const session = cookies.get(sessionCookieName);
   Object.assign(locals, { queen, requestId: randomUUID(), client: clientInfo(event) });
   let known: Authentication;
   try {
-    refuseCrossSite({
-      method: request.method,
-      host: url.host,
-      origin: request.headers.get("origin"),
-      fetchSite: request.headers.get("sec-fetch-site"),
-      hasSessionCookie: session !== undefined,
-      hasToken: authorization !== null || apiKey !== null,
-    });
-    known = await authenticate({ authorization, apiKey, session }, locals.client);
+    const header = (name: string) => request.headers.get(name);
+    known = await identify({ method: request.method, host: url.host, header, session }, locals.client);
   } catch (thrown) {
     return errorResponse(thrown, locals.requestId);
   }

@@ -36,6 +36,7 @@ export async function startHive(
       RBEE_HIVE_HOST: "127.0.0.1",
       RBEE_CONFIG_DIR: join(folder.path, "config"),
       RBEE_WORKER_THREADS: "1",
+      RBEE_MDNS: "false",
       ...env,
     });
     await waitFor(`the start of hive ${name}`, async () => {

@@ -67,6 +67,7 @@ export async function startHousehold(options: HouseholdOptions = {}): Promise<Ho
     RBEE_HIVE_HOST: "127.0.0.1",
     RBEE_LOCAL_HIVE: String(options.localHive ?? true),
     RBEE_WORKER_THREADS: "1",
+    RBEE_MDNS: "false",
     RBEE_DISCOVERY_DELAY: "0.2",
     ...(options.setUp === false
       ? {}

@@ -25,12 +25,17 @@ export const narration = (message: string, fields: Record<string, unknown> = {})
   ...{ type: "narration", actor: "queen", action: "said", level: "info", message },
   ...fields,
 });
-/** What a step tells of itself. */
+/** What a step tells of itself: of one that ended otherwise than well, only how and when. */
 export const stepEvent = (name: string, state: string, fields: Record<string, unknown> = {}): Told =>
   narration(state === "started" ? `Doing ${name}` : `${name} ${state}`, {
     action: name,
     level: state === "failed" ? "error" : "info",
-    data: { step: name, step_path: [name], state, ...(state === "started" ? {} : { duration_ms: 1_234 }), ...fields },
+    data: {
+      ...(state === "started" || state === "finished" ? { step: name, step_path: [name] } : {}),
+      ...(state === "started" ? {} : { duration_ms: 1_234 }),
+      state,
+      ...fields,
+    },
   });
 export const result = (status: string, fields: Record<string, unknown> = {}): Told => ({
   ...{ type: "result", actor: "queen", status },

@@ -1,3 +1,4 @@
+export * from "./announcement.ts";
 export * from "./capabilities.ts";
 export * from "./clients/index.ts";
 export * from "./endpoint.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import type { Capabilities, Heartbeat } from "@rbee/contract";
+import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
 import { Relay } from "./api/relay.ts";
@@ -59,6 +60,8 @@ export class Hive {
       parts.supervisor.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
+      const { hiveId } = parts.identity;
+      parts.announcement?.announce({ hiveId, name: config.name, version, port: actualPort });
       parts.log.info({ port: actualPort, version }, `The hive ${config.name} listens on ${host} port ${actualPort}.`);
       return new Hive(config, actualPort, parts);
     } catch (error) {
@@ -107,9 +110,9 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
     this.#log.info("The hive stops.");
-    await Promise.all([drained, jobs.stop()]);
+    await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -129,6 +132,8 @@ interface Parts {
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
+  /** Undefined when it is switched off, and for the hive that a queen brings: she knows it. */
+  readonly announcement: Announcement | undefined;
   readonly unlock: () => void;
   listensOn: number;
 }
@@ -247,6 +252,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     server: new HiveServer(app, relay),
     heartbeats,
     sender,
+    announcement:
+      settings.announce && config.parent === "none" ? new Announcement({ host: settings.host, log }) : undefined,
     unlock,
     listensOn: 0,
   };

@@ -1,6 +1,6 @@
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import { RbeeError, type Setting } from "@rbee/contract";
+import { queenEndpoints, RbeeError, type Setting } from "@rbee/contract";
 import { describeSettings, loadSettings, queenSettings, SettingsError } from "@rbee/settings";
 import type { Logger } from "pino";
 import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
@@ -43,14 +43,17 @@ export interface Queen {
   readonly metrics: Pick<Metrics, "text" | "contentType">;
 }
 
+/** Answers requests without SvelteKit; false leaves the request to it, untouched. */
+export type Front = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 /** The running queen, as hooks and the program around the server see her. */
 export interface QueenRuntime {
   readonly queen: Queen;
   readonly log: Logger;
   readonly settings: { readonly host: string; readonly port: number };
   readonly authenticate: AccountsService["authenticator"];
-  /** Answers heartbeats in front of SvelteKit. */
-  readonly heartbeat: RequestListener;
+  /** Takes what comes often in front of SvelteKit: heartbeats, and the calls of apps. */
+  readonly front: Front;
   /** The server accepts connections: starts what needs that, and tells what a person needs to know. */
   listening(address: { host: string; port: number }): Promise<StartReport>;
   /** Ends streams, hive and database, in this order; calling it again waits for the same end. */
@@ -69,12 +72,12 @@ export function currentQueen(): QueenRuntime {
 
 /**
  * Builds every service and publishes the queen on `globalThis`. One that is there already is stopped first: the
- * development server makes a new one after each change.
+ * development server makes a new one after each change. `apps` takes the calls of apps in front of SvelteKit.
  * @throws {StartError} or `SettingsError`, with one line for the terminal.
  */
-export async function startQueen(): Promise<QueenRuntime> {
+export async function startQueen(apps: Front): Promise<QueenRuntime> {
   await (globalThis as Published)[published]?.stop();
-  const runtime = await buildQueen();
+  const runtime = await buildQueen(apps);
   (globalThis as Published)[published] = runtime;
   return runtime;
 }
@@ -94,7 +97,7 @@ async function provisionAdmin(accounts: AccountsService, name: string | undefine
   }
 }
 
-async function buildQueen(): Promise<QueenRuntime> {
+async function buildQueen(apps: Front): Promise<QueenRuntime> {
   const loaded = loadSettings(queenSettings);
   const settings = loaded.values;
   const { home } = settings;
@@ -179,6 +182,7 @@ async function buildQueen(): Promise<QueenRuntime> {
     writeRunFile(home, { pid: process.pid, port, host, started_at: startedAt });
     const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
     hives.start(localUrl);
+    provisioning.start();
     log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
     return startReport({
       version: program.version,
@@ -203,13 +207,19 @@ async function buildQueen(): Promise<QueenRuntime> {
     log.info("queen stopped");
   };
   let ending: Promise<void> | undefined;
+  const heartbeat = heartbeatListener(hives, log);
+  const { heartbeat: heartbeatRow } = queenEndpoints;
 
   return {
     queen,
     log,
     settings: { host: settings.host, port: settings.port },
     authenticate: accounts.authenticator,
-    heartbeat: heartbeatListener(hives, log),
+    front(request, response) {
+      if (request.method !== heartbeatRow.method || request.url !== heartbeatRow.path) return apps(request, response);
+      heartbeat(request, response);
+      return true;
+    },
     listening,
     stop: () => (ending ??= end()),
   };

@@ -63,7 +63,7 @@ describe("the sentence on Home", () => {
   });
 
   it("tells a household without machines or models what to do", () => {
-    expect(headline(exampleFleet({ hives: [] }), now).remedy?.href).toBe("/machines#add");
+    expect(headline(exampleFleet({ hives: [] }), now).remedy?.href).toBe("/machines/add");
     expect(headline(exampleFleet({ models: [] }), now).remedy?.href).toBe("/models");
   });
 

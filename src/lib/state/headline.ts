@@ -30,7 +30,7 @@ export function headline(fleet: FleetSnapshot, now: number): Headline {
 
 function problem({ hives, models }: FleetSnapshot, now: number): Headline | undefined {
   if (hives.length === 0)
-    return { tone: "warning", text: say.noMachines, remedy: { label: say.addMachine, href: "/machines#add" } };
+    return { tone: "warning", text: say.noMachines, remedy: { label: say.addMachine, href: "/machines/add" } };
 
   const refused = hives.find((hive) => hive.problem !== null && hive.health !== "down");
   const down = hives.filter((hive) => hive.health === "down");

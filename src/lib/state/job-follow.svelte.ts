@@ -1,14 +1,21 @@
 import type { Job, JobEvent } from "@rbee/contract";
-import { onMount } from "svelte";
 import { jobView, type JobView } from "./job-steps.ts";
+import { JobStream } from "./job-stream.ts";
 
-const kinds = ["narration", "progress", "result"] as const;
-const reopenAfterMs = 2_000;
+async function openStream(jobId: string, afterSeq: number, signal: AbortSignal) {
+  const headers = { accept: "text/event-stream", "last-event-id": String(afterSeq) };
+  const response = await fetch(`/v1/jobs/${encodeURIComponent(jobId)}/stream`, { headers, signal, cache: "no-store" });
+  if ([401, 403, 404].includes(response.status)) return null;
+  if (!response.ok || response.body === null) throw new Error(`the stream answered ${response.status}`);
+  return response.body;
+}
 
 /** A job as its page shows it: what the page came with, then live until its result. */
 export class JobFollow {
   job = $state.raw() as Job;
   view = $state.raw() as JobView;
+  /** False while the connection to the queen is being found again. */
+  live = $state(true);
   #events: JobEvent[];
   #frame: number | null = null;
 
@@ -22,7 +29,8 @@ export class JobFollow {
   take(event: JobEvent): void {
     if (event.seq <= (this.#events.at(-1)?.seq ?? 0)) return;
     this.#events.push(event);
-    if (event.type === "result")
+    if (event.type === "result") {
+      this.#show();
       this.job = {
         ...this.job,
         state: event.status,
@@ -30,49 +38,53 @@ export class JobFollow {
         error: event.error ?? null,
         result: event.data ?? null,
       };
+      return;
+    }
     // A log that is replayed at once is worked out once.
     this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = null;
-      this.view = jobView(this.#events);
+      this.#show();
     });
+  }
+
+  #show(): void {
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
+    this.#frame = null;
+    this.view = jobView(this.#events);
   }
 
   /** Follows the job in the browser until it is over. Gives the function that ends that. */
   follow(): () => void {
     if (this.job.state !== "running") return () => {};
-    let source: EventSource | undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const open = () => {
-      // The browser goes on after the last event by itself, with Last-Event-ID.
-      source = new EventSource(`/v1/jobs/${encodeURIComponent(this.job.job_id)}/stream`);
-      for (const kind of kinds)
-        source.addEventListener(kind, (message) => {
-          this.take({ ...(JSON.parse(message.data as string) as object), type: kind } as JobEvent);
-        });
-      source.addEventListener("message", ({ data }) => {
-        if (data === "[DONE]") close();
-      });
-      source.addEventListener("error", () => {
-        // A refused connection is not tried again by the browser; the queen may just be starting.
-        if (source?.readyState === EventSource.CLOSED && this.job.state === "running")
-          timer = setTimeout(open, reopenAfterMs);
-      });
+    const stream = new JobStream(
+      {
+        open: (afterSeq, signal) => openStream(this.job.job_id, afterSeq, signal),
+        now: () => Date.now(),
+        after: (ms, run) => {
+          const timer = setTimeout(run, ms);
+          return () => {
+            clearTimeout(timer);
+          };
+        },
+        event: (event) => {
+          this.take(event);
+        },
+        live: (isLive) => {
+          this.live = isLive;
+        },
+      },
+      this.#events.at(-1)?.seq ?? 0,
+    );
+    const wake = () => {
+      if (document.visibilityState === "visible") stream.hurry();
     };
-    const close = () => {
-      clearTimeout(timer);
-      source?.close();
-      if (this.#frame !== null) cancelAnimationFrame(this.#frame);
-      this.#frame = null;
-      this.view = jobView(this.#events);
+    document.addEventListener("visibilitychange", wake);
+    window.addEventListener("online", wake);
+    stream.start();
+    return () => {
+      document.removeEventListener("visibilitychange", wake);
+      window.removeEventListener("online", wake);
+      stream.stop();
+      this.#show();
     };
-    open();
-    return close;
   }
-}
-
-/** Makes the follower of a page and follows while the page is shown. */
-export function startJobFollow(job: Job, events: readonly JobEvent[]): JobFollow {
-  const follow = new JobFollow(job, events);
-  onMount(() => follow.follow());
-  return follow;
 }

@@ -1,6 +1,6 @@
 import type { JobEvent, NarrationEvent, ProgressEvent } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
-import { jobView, timeLeftMs } from "./job-steps.ts";
+import { currentStepOf, failedStepOf, jobView, timeLeftMs } from "./job-steps.ts";
 
 let seq = 0;
 const base = (actor = "queen") => ({ seq: ++seq, ts: seq * 100, job_id: "job:1", actor });
@@ -75,6 +75,20 @@ describe("a job's steps", () => {
   it("that never told of their end are over with the job", () => {
     const { steps } = jobView([start("load", ["load"]), result("failed")]);
     expect(steps).toMatchObject([{ state: "failed", durationMs: null }]);
+  });
+
+  it("of which one failed inside another: the inner one is what went wrong", () => {
+    const view = jobView([
+      start("install", ["install"]),
+      start("copying", ["install", "copying"]),
+      end("copying", "failed"),
+      end("install", "failed"),
+      start("tidy", ["tidy"]),
+      end("tidy", "finished"),
+    ]);
+    expect(failedStepOf(view)?.name).toBe("copying");
+    expect(currentStepOf(view)).toBeNull();
+    expect(currentStepOf(jobView([start("copying", ["copying"])]))?.name).toBe("copying");
   });
 
   it("have a time left only when it can be known", () => {

@@ -107,3 +107,14 @@ export function timeLeftMs({ done, total, rate }: ProgressEvent): number | null 
   if (total === null || rate === null || rate <= 0 || total <= done) return null;
   return ((total - done) / rate) * 1_000;
 }
+
+/** The step that went wrong: of steps inside one another the innermost, since the others fail with it. */
+export function failedStepOf({ steps }: JobView): JobStep | null {
+  const failed = steps.filter(({ state }) => state === "failed" || state === "timed_out");
+  return failed.toSorted((one, other) => one.depth - other.depth || one.key - other.key).at(-1) ?? null;
+}
+
+/** What is being done now, for somebody who only listens; null when nothing runs. */
+export function currentStepOf({ steps }: JobView): JobStep | null {
+  return steps.findLast(({ state }) => state === "running") ?? null;
+}

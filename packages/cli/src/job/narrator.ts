@@ -51,9 +51,11 @@ function pathOf({ data }: NarrationEvent): string[] {
   return Array.isArray(path) ? path.map(String) : [];
 }
 
+/** How a step goes, when that is what the event tells: a step that ended otherwise than well gives its time alone. */
 function stateOf({ action, data }: NarrationEvent): StepState | undefined {
   const state: unknown = data?.["state"];
-  return data?.["step"] === action && stepStates.has(state) ? (state as StepState) : undefined;
+  const isStep = data?.["step"] === action || typeof data?.["duration_ms"] === "number";
+  return isStep && stepStates.has(state) ? (state as StepState) : undefined;
 }
 
 /** The last lines that a failed command wrote, if the error carries them. */
@@ -169,6 +171,14 @@ export function createNarrator({ terminal, verbose, now = () => performance.now(
     }
   };
 
+  /** The key of the step that ended: the newest of its name, where the event leaves its path out. */
+  const keyOfEnding = (event: NarrationEvent): string => {
+    const path = pathOf(event);
+    const { actor, action } = event;
+    const own = [...steps.values()].filter((step) => step.actor === actor && step.name === action);
+    return path.at(-1) === action ? keyOf(actor, path) : (own.at(-1)?.key ?? keyOf(actor, [action]));
+  };
+
   const narration = (event: NarrationEvent) => {
     const state = stateOf(event);
     if (state === undefined) {
@@ -177,7 +187,7 @@ export function createNarrator({ terminal, verbose, now = () => performance.now(
     }
     const key = keyOf(event.actor, pathOf(event));
     if (state === "started") begin(event, key);
-    else end(event, key, state);
+    else end(event, keyOfEnding(event), state);
     // What had progress inside the step is over with it.
     if (state !== "started") for (const [phase, { actor }] of loose) if (actor === event.actor) loose.delete(phase);
   };

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -111,6 +112,35 @@ async function portOf(name: string, port: number, host: string, variable: string
   return bad(name, `${port} ${why}`, `Stop that program, or set ${variable} to another port.`);
 }
 
+/** The file that names machines, which the queen reads as `ssh` does. */
+function sshConfig(): Finding {
+  const file = join(homedir(), ".ssh/config");
+  if (!existsSync(file)) return good("ssh config", "none; machines are named by user and address");
+  try {
+    readFileSync(file);
+    return good("ssh config", file);
+  } catch {
+    const remedy = `Make it yours: chmod 600 ${file}`;
+    return { name: "ssh config", state: "warning", detail: `${file} cannot be read`, remedy };
+  }
+}
+
+/** Whether the ssh agent of the environment answers; without one, keys come from files. */
+async function sshAgent(socket: string | undefined): Promise<Finding> {
+  if (socket === undefined || socket === "") return good("ssh agent", "none; keys are read from ~/.ssh");
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const connection = connect(socket, () => {
+    resolve(true);
+  }).once("error", () => {
+    resolve(false);
+  });
+  const answers = await promise;
+  connection.destroy();
+  if (answers) return good("ssh agent", "answers");
+  const remedy = "Start it again with `eval $(ssh-agent)`, or unset SSH_AUTH_SOCK.";
+  return { name: "ssh agent", state: "warning", detail: `does not answer at ${socket}`, remedy };
+}
+
 interface TestPrerequisites {
   prerequisites: Record<string, { name: string; debianPackage: string; isPresent(): boolean | Promise<boolean> }>;
 }
@@ -149,6 +179,8 @@ export async function examine(options: { env: NodeJS.ProcessEnv; forTests: boole
     await disk(queen.home),
     await portOf("queen's port", queen.port, queen.host, "RBEE_PORT", running !== undefined),
     await portOf("hive's port", hive.port, hive.host, "RBEE_HIVE_PORT", running !== undefined),
+    sshConfig(),
+    await sshAgent(env["SSH_AUTH_SOCK"]),
     ...tests,
   ];
 }

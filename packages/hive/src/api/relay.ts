@@ -7,6 +7,9 @@ import type { TokenGate } from "./authentication.ts";
 /** Where the relay begins: everything under a worker's own `/v1`. */
 const relayed = /^\/v1\/workers\/([^/?]+)(\/v1\/[^#]*)$/u;
 
+/** A body up to this size is sent on in one piece, mostly in one write with the headers. */
+const smallBodyBytes = 64 * 1024;
+
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and the token, which is the hive's and not the worker's. */
 const ownToConnection = new Set([
   "connection",
@@ -57,18 +60,26 @@ export class Relay {
 
   #forward(worker: Dispatcher, path: string, request: IncomingMessage, response: ServerResponse): void {
     const method = request.method ?? "GET";
-    const hasBody =
-      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-    worker.dispatch(
-      {
-        path,
-        method,
-        headers: passedOn(request.headers),
-        body: hasBody ? request : null,
-      },
-      new Transfer(response, this.#options.log),
-    );
+    const headers = passedOn(request.headers);
+    const transfer = new Transfer(response, this.#options.log);
+    const dispatch = (body: Buffer | IncomingMessage | null) => {
+      worker.dispatch({ path, method, headers, body }, transfer);
+    };
+    const length = request.headers["content-length"];
+    if (length === undefined && request.headers["transfer-encoding"] === undefined) dispatch(null);
+    else if (Number(length) > 0 && Number(length) <= smallBodyBytes) whole(request, dispatch);
+    else dispatch(request);
   }
+}
+
+/** Calls back with a body once it has come whole; never, when its sender leaves before. */
+function whole(request: IncomingMessage, then: (body: Buffer) => void): void {
+  const parts: Buffer[] = [];
+  request
+    .on("data", (part: Buffer) => void parts.push(part))
+    .once("end", () => {
+      then(Buffer.concat(parts));
+    });
 }
 
 function decoded(id: string): string {
@@ -101,6 +112,7 @@ class Transfer implements Dispatcher.DispatchHandler {
   readonly #log: Logger;
   #controller: Dispatcher.DispatchController | undefined;
   #isStream = false;
+  #hasData = false;
   #clientLeft = false;
 
   constructor(response: ServerResponse, log: Logger) {
@@ -121,13 +133,18 @@ class Transfer implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
+    const response = this.#response;
     this.#isStream = headers["content-type"]?.startsWith("text/event-stream") === true;
-    this.#response.writeHead(status, passedOn(headers));
-    // An accepted stream shows itself at once, long before its first token.
-    if (this.#isStream) this.#response.flushHeaders();
+    response.writeHead(status, passedOn(headers));
+    // An accepted stream shows itself, long before its first token: unless that came along and takes the headers with it.
+    if (this.#isStream)
+      setImmediate(() => {
+        if (!this.#hasData && !response.writableEnded && !response.destroyed) response.flushHeaders();
+      });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#hasData = true;
     if (!this.#response.write(chunk)) controller.pause();
   }
 

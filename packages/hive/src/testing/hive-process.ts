@@ -46,6 +46,7 @@ export function hiveProcess(options: HiveProcessOptions = {}): HiveProcess {
       RBEE_HIVE_HOME: home,
       RBEE_HIVE_PORT: "0",
       RBEE_HIVE_HOST: "127.0.0.1",
+      RBEE_MDNS: "false",
       ...(parent ? { RBEE_HIVE_PARENT: "ipc" } : {}),
       ...options.env,
     },

@@ -43,7 +43,7 @@ describe("EventStream", () => {
     expect(gone).toBe(1);
   });
 
-  it("sends headers at once and says what it waits for while it is silent", async () => {
+  it("sends headers soon and says what it waits for while it is silent", async () => {
     const { ours, theirs } = await connect();
     const stream = new EventStream(ours, { render, comment: () => "prefill 5/9", onGone: () => {} }, 20);
     const message = await theirs;

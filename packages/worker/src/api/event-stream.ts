@@ -2,6 +2,8 @@ import type { ServerResponse } from "node:http";
 
 /** How often a silent stream shows that it is alive, in milliseconds. */
 const commentEveryMs = 4000;
+/** How long the headers wait for the first text, to go out with it in one write. */
+const headersWaitMs = 25;
 /** Unsent bytes beyond which text is gathered instead of written. */
 const highWaterBytes = 256 * 1024;
 
@@ -13,13 +15,14 @@ const highWaterBytes = 256 * 1024;
 export class EventStream {
   readonly #response: ServerResponse;
   readonly #render: (text: string) => string;
+  readonly #headers: NodeJS.Timeout;
   readonly #comments: NodeJS.Timeout;
   #gathered = "";
   #lastWriteMs = performance.now();
   #ended = false;
 
   /**
-   * Sends the headers at once. `render` makes an event of text; `comment` says what the stream is waiting for.
+   * Sends the headers with the first text, or alone when that takes a moment. `render` makes an event of text; `comment` says what the stream is waiting for.
    * `onGone` is called when the reader leaves before the end.
    */
   constructor(
@@ -34,7 +37,9 @@ export class EventStream {
       "cache-control": "no-cache, no-transform",
       "x-accel-buffering": "no",
     });
-    response.flushHeaders();
+    this.#headers = setTimeout(() => {
+      response.flushHeaders();
+    }, headersWaitMs);
     this.#comments = setInterval(() => {
       if (performance.now() - this.#lastWriteMs >= everyMs * 0.9) this.#write(`: ${hooks.comment()}\n\n`);
     }, everyMs);
@@ -42,6 +47,7 @@ export class EventStream {
       this.#flush();
     });
     const closed = () => {
+      clearTimeout(this.#headers);
       clearInterval(this.#comments);
       if (!this.#ended) hooks.onGone();
     };
@@ -67,6 +73,7 @@ export class EventStream {
   end(events: string): void {
     this.#flush();
     this.#ended = true;
+    clearTimeout(this.#headers);
     clearInterval(this.#comments);
     this.#response.end(events);
   }
@@ -80,6 +87,7 @@ export class EventStream {
 
   #write(event: string): void {
     this.#lastWriteMs = performance.now();
+    clearTimeout(this.#headers);
     this.#response.write(event);
   }
 }

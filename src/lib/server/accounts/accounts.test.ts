@@ -184,6 +184,34 @@ describe("API keys", () => {
     expect(await check({ apiKey: lasting.key })).toBeNull();
   });
 
+  it("that were used before count no longer than what they rest on", async () => {
+    const { accounts, asAdmin, personOf, clock } = household();
+    const admin = await asAdmin();
+    const invite = async (member: typeof ben) => {
+      const { path } = accounts.invitations.create(admin, { role: "member", expires_in_s: 600 });
+      return personOf(await accounts.invitations.accept(path.slice(8), member, fromLan));
+    };
+    const use = async (key: string) => {
+      const { person } = await accounts.authenticator({ ...nothing, apiKey: key }, fromLan);
+      return person?.user.role ?? null;
+    };
+    const member = await invite(ben);
+    const kept = accounts.keys.create(member, { name: "kept" });
+    const brief = accounts.keys.create(member, { name: "brief", expires_in_s: 60 });
+    const revoked = accounts.keys.create(member, { name: "revoked" });
+    for (const { key } of [kept, brief, revoked, kept, brief, revoked]) expect(await use(key)).toBe("member");
+    clock.advance(60_000);
+    expect(await use(brief.key)).toBeNull();
+    accounts.keys.revoke(member, revoked.id);
+    expect([await use(revoked.key), accounts.keyName(revoked.id)]).toEqual([null, null]);
+    accounts.users.update(admin, member.user.id, { role: "admin" });
+    expect(await use(kept.key)).toBe("admin");
+    accounts.users.update(admin, member.user.id, { role: "member" });
+    expect(await use(kept.key)).toBe("member");
+    accounts.users.remove(admin, member.user.id);
+    expect(await use(kept.key)).toBeNull();
+  });
+
   it("of somebody else are invisible to a member", async () => {
     const { accounts, asAdmin, personOf } = household();
     const admin = await asAdmin();
@@ -212,6 +240,18 @@ describe("the local token", () => {
     });
     const elsewhere = await accounts.authenticator(local, fromLan);
     expect([elsewhere.person, elsewhere.refusal?.code]).toEqual([null, "invalid_api_key"]);
+  });
+
+  it("is another administrator once the first is none any more", async () => {
+    const { accounts, asAdmin, personOf } = household();
+    const admin = await asAdmin();
+    const { path } = accounts.invitations.create(admin, { role: "member", expires_in_s: 600 });
+    const second = await personOf(await accounts.invitations.accept(path.slice(8), ben, fromLan));
+    const whose = async () => (await accounts.authenticator(local, fromHere)).person?.user.name;
+    expect(await whose()).toBe("Ann");
+    accounts.users.update(admin, second.user.id, { role: "admin" });
+    accounts.users.update(admin, admin.user.id, { role: "member" });
+    expect(await whose()).toBe("Ben");
   });
 });
 

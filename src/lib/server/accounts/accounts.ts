@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
-import { RbeeError } from "@rbee/contract";
+import { RbeeError, type User } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
 import { sameSecret } from "#lib/server/secrets/index.ts";
 import { createAuthenticator, type Authenticator } from "./authenticate.ts";
+import { createCredentialMemory } from "./credential-memory.ts";
 import { createInvitations } from "./invitations.ts";
 import { createKeys } from "./keys.ts";
 import { attemptLimit } from "#lib/server/limits/index.ts";
@@ -44,10 +45,12 @@ export interface AccountsService extends Accounts {
 }
 
 export function createAccounts({ db, localToken, now }: AccountsOptions): AccountsService {
-  const people = createPeople(db, now);
-  const presence = createPresence(db, now);
+  const memory = createCredentialMemory();
+  const people = createPeople(db, now, memory.forget);
+  const presence = createPresence(db, now, memory.forget);
   const sessions = createSessions(db, presence, now);
-  const keys = createKeys(db, presence, now);
+  const keys = createKeys(db, presence, memory, now);
+  const firstAdmin = memory.shelf<User>();
   const invitations = createInvitations(db, people, now);
   const code = newSetupCode();
   const tenMinutes = { windowS: 600 };
@@ -67,7 +70,12 @@ export function createAccounts({ db, localToken, now }: AccountsOptions): Accoun
     new RbeeError("already_exists", "This household is set up already.", { suggestion: "Sign in instead." });
 
   return {
-    authenticator: createAuthenticator({ sessions, keys, people, localToken }),
+    authenticator: createAuthenticator({
+      sessions,
+      keys,
+      firstAdmin: () => firstAdmin.recall("", people.firstAdmin),
+      localToken,
+    }),
     isSetUp,
     needsSetupCode,
     keyName: (keyId) => keys.nameOf(keyId),

@@ -1,7 +1,6 @@
-import { RbeeError } from "@rbee/contract";
+import { RbeeError, type User } from "@rbee/contract";
 import { sameSecret } from "#lib/server/secrets/index.ts";
 import { keyStart, type Keys } from "./keys.ts";
-import type { People } from "./people.ts";
 import type { Sessions } from "./sessions/index.ts";
 import type { ClientInfo, Person, SessionCookie } from "./types.ts";
 
@@ -40,14 +39,14 @@ export function bearerToken(authorization: string | null): string | null {
 export function createAuthenticator(parts: {
   sessions: Sessions;
   keys: Keys;
-  people: People;
+  firstAdmin: () => User | undefined;
   localToken: string;
 }): Authenticator {
-  const { sessions, keys, people, localToken } = parts;
+  const { sessions, keys, firstAdmin, localToken } = parts;
 
   const byLocalToken = (client: ClientInfo): Authentication => {
     if (!client.loopback) return refused("The local token counts on the queen's own machine only.");
-    const user = people.firstAdmin();
+    const user = firstAdmin();
     if (user === undefined)
       return refused("This household has no administrator yet.", "Finish the set-up in the dashboard first.");
     return { ...nobody, person: { user, via: "local", sessionId: null, keyId: null } };

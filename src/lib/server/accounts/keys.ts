@@ -3,6 +3,7 @@ import { RbeeError, type ApiKey, type User } from "@rbee/contract";
 import { and, desc, eq, sql } from "drizzle-orm";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import { fingerprint, randomSecret } from "#lib/server/secrets/index.ts";
+import type { CredentialMemory } from "./credential-memory.ts";
 import { toUser } from "./people.ts";
 import type { Presence } from "./presence.ts";
 import type { Accounts } from "./types.ts";
@@ -18,7 +19,13 @@ export interface Keys {
   nameOf(keyId: string): string | null;
 }
 
-export function createKeys(db: Db, presence: Presence, now: () => number): Keys {
+interface Checked {
+  readonly user: User;
+  readonly keyId: string;
+  readonly expiresAt: number | null;
+}
+
+export function createKeys(db: Db, presence: Presence, memory: CredentialMemory, now: () => number): Keys {
   const toKey = (row: typeof apiKeys.$inferSelect, owner: string): ApiKey => ({
     id: row.id,
     name: row.name,
@@ -39,6 +46,9 @@ export function createKeys(db: Db, presence: Presence, now: () => number): Keys 
     .from(apiKeys)
     .where(eq(apiKeys.id, sql.placeholder("id")))
     .prepare();
+
+  const checked = memory.shelf<Checked>();
+  const names = memory.shelf<string>();
 
   return {
     api: {
@@ -74,16 +84,23 @@ export function createKeys(db: Db, presence: Presence, now: () => number): Keys 
           .delete(apiKeys)
           .where(and(eq(apiKeys.id, id), mine))
           .run();
+        memory.forget();
         if (changes === 0) throw new RbeeError("not_found", "There is no such API key.");
       },
     },
     check(key) {
-      const row = byHash.get({ hash: fingerprint(key) });
-      if (row === undefined || (row.key.expiresAt !== null && row.key.expiresAt <= now())) return null;
-      presence.key(row.key.id);
-      presence.user(row.user.id);
-      return { user: toUser(row.user), keyId: row.key.id };
+      const hash = fingerprint(key);
+      const found = checked.recall(hash, () => {
+        const row = byHash.get({ hash });
+        if (row === undefined) return undefined;
+        const { id: keyId, expiresAt } = row.key;
+        return { user: toUser(row.user), keyId, expiresAt };
+      });
+      if (found === undefined || (found.expiresAt !== null && found.expiresAt <= now())) return null;
+      presence.key(found.keyId);
+      presence.user(found.user.id);
+      return { user: found.user, keyId: found.keyId };
     },
-    nameOf: (keyId) => nameById.get({ id: keyId })?.name ?? null,
+    nameOf: (keyId) => names.recall(keyId, () => nameById.get({ id: keyId })?.name) ?? null,
   };
 }

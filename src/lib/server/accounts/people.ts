@@ -41,7 +41,8 @@ export interface People {
   count(): number;
 }
 
-export function createPeople(db: Db, now: () => number): People {
+/** `changed` is called whenever somebody was added, removed or given another role. */
+export function createPeople(db: Db, now: () => number, changed: () => void): People {
   const find = (id: string): UserRow => {
     const row = db.select().from(users).where(eq(users.id, id)).get();
     if (row === undefined) throw new RbeeError("not_found", "There is no such person.");
@@ -77,12 +78,14 @@ export function createPeople(db: Db, now: () => number): People {
       list: () => db.select().from(users).orderBy(asc(users.createdAt)).all().map(toUser),
       update(actor, id, { role }) {
         requireAdmin(actor);
-        return db.transaction((tx) => {
+        const user = db.transaction((tx) => {
           const row = find(id);
           if (row.role === "admin" && role !== "admin") mustStayAdministered(id);
           tx.update(users).set({ role }).where(eq(users.id, id)).run();
           return toUser({ ...row, role });
         });
+        changed();
+        return user;
       },
       remove(actor, id) {
         requireAdmin(actor);
@@ -90,6 +93,7 @@ export function createPeople(db: Db, now: () => number): People {
           if (find(id).role === "admin") mustStayAdministered(id);
           tx.delete(users).where(eq(users.id, id)).run();
         });
+        changed();
       },
     },
     async prepare(input, role) {
@@ -110,6 +114,7 @@ export function createPeople(db: Db, now: () => number): People {
       if (byName(row.name) !== undefined)
         throw new RbeeError("already_exists", `The name ${row.name} is taken.`, { param: "name" });
       db.insert(users).values(row).run();
+      changed();
       return toUser(row);
     },
     byName,

@@ -12,7 +12,8 @@ export interface Presence {
   flush(): void;
 }
 
-export function createPresence(db: Db, now: () => number): Presence {
+/** `written` is called after each write. */
+export function createPresence(db: Db, now: () => number, written: () => void): Presence {
   const seen = {
     users: new Map<string, number>(),
     keys: new Map<string, number>(),
@@ -32,6 +33,7 @@ export function createPresence(db: Db, now: () => number): Presence {
           tx.update(sessions).set({ lastSeenAt }).where(eq(sessions.handle, handle)).run();
       });
       for (const map of Object.values(seen)) map.clear();
+      written();
     },
   };
 }

@@ -1,17 +1,18 @@
 import {
-  parseInput,
   queenEndpoints,
-  RbeeError,
   toRbeeError,
   type Answer,
   type Endpoint,
   type Owner,
   type PathParams,
+  type RbeeError,
 } from "@rbee/contract";
 import type { RequestEvent } from "@sveltejs/kit";
 import type { z } from "zod";
-import { bearerToken, requireAdmin, requirePerson, type ClientInfo, type Person } from "#lib/server/accounts/index.ts";
+import type { ClientInfo, Person } from "#lib/server/accounts/index.ts";
+import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Queen } from "#lib/server/queen.ts";
+import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
 
 type Endpoints = typeof queenEndpoints;
 export type EndpointName = keyof Endpoints;
@@ -19,7 +20,11 @@ export type EndpointName = keyof Endpoints;
 type PersonOf<O extends Owner> = O extends "person" | "admin" ? Person : Person | null;
 type ParsedOf<E extends Endpoint, K extends "query" | "body"> =
   E extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined;
-type ResultOf<A extends Answer> = A extends z.ZodType ? z.output<A> | Response : A extends "none" ? void : Response;
+type ResultOf<A extends Answer> = A extends z.ZodType
+  ? z.output<A> | Reply | Response
+  : A extends "none"
+    ? void
+    : Reply | Response;
 
 /** A request that passed its guard and was parsed by the contract. */
 export interface Call<E extends Endpoint> {
@@ -38,53 +43,47 @@ export interface Call<E extends Endpoint> {
   readonly url: URL;
 }
 
-/** What machines send is small; what is larger is refused before it is read. Chats have the server's own limit. */
-const machineBodyLimit = 1024 * 1024;
+/** How one endpoint is answered. */
+export type Answering<N extends EndpointName> = (
+  call: Call<Endpoints[N]>,
+) => ResultOf<Endpoints[N]["answer"]> | Promise<ResultOf<Endpoints[N]["answer"]>>;
 
-function guard(owner: Owner, { person, refusal }: App.Locals, token: string | null): Person | null {
-  // Whose token it is only the body says; without any, the body is not even read.
-  if (owner === "hive" && token === null) throw new RbeeError("missing_api_key", "This needs the hive's token.");
-  if (owner !== "person" && owner !== "admin") return person;
-  if (person === null && refusal !== null) throw refusal;
-  return owner === "admin" ? requireAdmin(person) : requirePerson(person);
+/** The same for an endpoint that is also answered without SvelteKit, where a web response has no place. */
+export type DirectAnswering<N extends EndpointName> = (
+  call: Call<Endpoints[N]>,
+) => Promise<Exclude<ResultOf<Endpoints[N]["answer"]>, Response>>;
+
+/** An error as the API tells it; what was not foreseen is logged under the request's id. */
+export function toldError(thrown: unknown, requestId: string): RbeeError {
+  const error = toRbeeError(thrown);
+  if (error.code === "internal_error") currentQueen().log.error({ err: thrown, requestId }, "request failed");
+  return error;
 }
 
-const tooLarge = (cause?: unknown) => new RbeeError("payload_too_large", "The request body is too large.", { cause });
-
-async function readBody(endpoint: Endpoint, request: Request): Promise<unknown> {
-  if (endpoint.body === undefined) return undefined;
-  if (endpoint.owner !== "person" && endpoint.owner !== "admin") {
-    const length = Number(request.headers.get("content-length") ?? Number.NaN);
-    if (!(length <= machineBodyLimit)) throw tooLarge();
-  }
-  const text = await request.text().catch((cause: unknown) => {
-    if (request.signal.aborted) throw new RbeeError("request_cancelled", "The client went away.", { cause });
-    throw tooLarge(cause);
-  });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new RbeeError("invalid_request", "The request body is not valid JSON.", {
-      cause,
-      suggestion: "Send a JSON object with `content-type: application/json`.",
-    });
-  }
-  return parseInput(endpoint.body, value);
+/** The same as a response. */
+export function errorResponse(thrown: unknown, requestId: string): Response {
+  return toldError(thrown, requestId).toResponse();
 }
 
 function render(endpoint: Endpoint, result: unknown): Response {
   if (result instanceof Response) return result;
+  if (result instanceof Reply) return result.toResponse();
   if (endpoint.answer === "none") return new Response(null, { status: endpoint.status });
   return Response.json(result, { status: endpoint.status });
 }
 
-/** An error as the API answers it; what was not foreseen is logged under the request's id. */
-export function errorResponse(thrown: unknown, requestId: string): Response {
-  const error = toRbeeError(thrown);
-  if (error.code === "internal_error") currentQueen().log.error({ err: thrown, requestId }, "request failed");
-  return error.toResponse();
-}
+const arrivalOf = ({ locals, params, request, url }: RequestEvent): Arrival => ({
+  ...locals,
+  params,
+  url,
+  headers: request.headers,
+  signal: request.signal,
+  header: (name) => request.headers.get(name),
+  text: () =>
+    request.text().catch((cause: unknown) => {
+      throw request.signal.aborted ? clientLeft(cause) : tooLarge(cause);
+    }),
+});
 
 /**
  * The handler of one endpoint of the contract's table: lets in whom the table says, parses what the table says, and
@@ -92,30 +91,14 @@ export function errorResponse(thrown: unknown, requestId: string): Response {
  */
 export function endpoint<N extends EndpointName>(
   name: N,
-  answer: (call: Call<Endpoints[N]>) => ResultOf<Endpoints[N]["answer"]> | Promise<ResultOf<Endpoints[N]["answer"]>>,
+  answer: Answering<N>,
 ): (event: RequestEvent) => Promise<Response> {
   const row: Endpoint = queenEndpoints[name];
-  return async ({ locals, params, request, url }) => {
+  return async (event) => {
     try {
-      const token = bearerToken(request.headers.get("authorization"));
-      const person = guard(row.owner, locals, token);
-      const query = row.query === undefined ? undefined : parseInput(row.query, Object.fromEntries(url.searchParams));
-      const call = {
-        queen: locals.queen,
-        person,
-        client: locals.client,
-        params,
-        query,
-        body: await readBody(row, request),
-        headers: request.headers,
-        token,
-        requestId: locals.requestId,
-        signal: request.signal,
-        url,
-      };
-      return render(row, await answer(call as unknown as Call<Endpoints[N]>));
+      return render(row, await perform(row, arrivalOf(event), answer as (call: object) => unknown));
     } catch (thrown) {
-      return errorResponse(thrown, locals.requestId);
+      return errorResponse(thrown, event.locals.requestId);
     }
   };
 }

@@ -10,13 +10,14 @@ import {
 } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
+import { Reply } from "./reply.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { WorkerView } from "./placement.ts";
 import type { EnsureReady } from "./ready.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import type { SendChat, Upstream } from "./upstream.ts";
+import type { Exchange, SendChat, Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -79,24 +80,29 @@ function timingsOf(text: string): Timings | null {
 
 /** A wait for bytes of a worker that may never come. */
 interface Wait {
-  /** Aborts when the client leaves, and when waiting has become pointless. */
-  readonly signal: AbortSignal;
   /** Why waiting became pointless; undefined while it has not. */
   readonly failure: () => RbeeError | undefined;
   readonly end: () => void;
 }
 
 /**
- * Watches over what a connection alone cannot tell: that its hive went down, or that the worker has nothing to do and
- * the answer is lost. How long a worker may compute is not limited.
+ * Watches over what a connection alone cannot tell: that the client left, that its hive went down, or that the worker
+ * has nothing to do and the answer is lost. How long a worker may compute is not limited.
  */
-function watchedWait({ active, works, stallMs }: ChatParts, worker: WorkerView, client: AbortSignal): Wait {
-  const pointless = new AbortController();
+function watchedWait(
+  { active, works, stallMs }: ChatParts,
+  worker: WorkerView,
+  client: AbortSignal,
+  exchange: Exchange,
+): Wait {
   let failure: RbeeError | undefined;
   let workedAt = performance.now();
   const fail = (error: RbeeError) => {
     failure ??= error;
-    pointless.abort(error);
+    exchange.abort(error);
+  };
+  const onLeft = () => {
+    exchange.abort(new RbeeError("request_cancelled", "The client went away."));
   };
   const entry: ActiveRelay = { hiveId: worker.hiveId, lastByteAt: () => Number.NEGATIVE_INFINITY, fail };
   active.add(entry);
@@ -109,24 +115,31 @@ function watchedWait({ active, works, stallMs }: ChatParts, worker: WorkerView, 
     },
     Math.min(lookEveryMs, stallMs),
   ).unref();
+  if (client.aborted) onLeft();
+  else client.addEventListener("abort", onLeft, { once: true });
   return {
-    signal: AbortSignal.any([client, pointless.signal]),
     failure: () => failure,
     end() {
       clearInterval(timer);
+      client.removeEventListener("abort", onLeft);
       active.delete(entry);
     },
   };
 }
 
-async function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of upstream.body) chunks.push(chunk as Buffer);
-  } catch (cause) {
-    throw new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause });
-  }
-  return Buffer.concat(chunks).toString("utf8");
+function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    upstream.read({
+      data: (chunk) => void chunks.push(chunk),
+      end() {
+        resolve(Buffer.concat(chunks).toString("utf8"));
+      },
+      error(cause) {
+        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+      },
+    });
+  });
 }
 
 /** One try at one worker. Rejects only while the client has not got a byte. */
@@ -134,20 +147,20 @@ async function attempt(
   parts: ChatParts,
   worker: WorkerView,
   { chat, signal, requestId, log }: Attempt,
-): Promise<Response> {
+): Promise<Reply> {
   const { inFlight, active, stallMs } = parts;
   const connection = parts.connection(worker.hiveId);
   log.at(worker.hiveId);
   const leave = inFlight.enter(worker.workerId);
-  const wait = watchedWait(parts, worker, signal);
-  let upstream: Upstream | undefined;
+  const exchange = parts.send(connection, worker.workerId, chat, requestId);
+  const wait = watchedWait(parts, worker, signal, exchange);
   try {
-    upstream = await parts.send(connection, worker.workerId, chat, { requestId, signal: wait.signal });
+    const upstream = await exchange.accepted;
     if (chat.stream !== true) {
       const text = await readWhole(upstream, connection.name);
       leave();
       log.end({ error: null, timings: timingsOf(text), firstTextAt: null });
-      return new Response(text, { headers: headersOf(requestId, "application/json", connection.name) });
+      return new Reply(headersOf(requestId, "application/json", connection.name), text);
     }
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
@@ -166,16 +179,16 @@ async function attempt(
     if (first === null) throw new RbeeError("worker_crashed", "The worker ended before it answered.");
     const early = /^\s*data: (\{"error":.*\})/u.exec(first.toString("utf8"))?.[1];
     if (early !== undefined) throw RbeeError.fromBody(JSON.parse(early) as ErrorBody, "worker_crashed");
-    const { stream, fail, lastByteAt } = relayStream(options, first);
-    // A short answer may be over already.
+    const { flow, fail, lastByteAt } = relayStream(options, first);
+    // The client may have left already.
     if (!live.ended) {
       live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
       active.add(live.entry);
     }
-    return new Response(stream, { headers: headersOf(requestId, "text/event-stream", connection.name) });
+    return new Reply(headersOf(requestId, "text/event-stream", connection.name), flow);
   } catch (thrown) {
     leave();
-    upstream?.abort();
+    exchange.abort(toRbeeError(thrown));
     throw wait.failure() ?? thrown;
   } finally {
     wait.end();
@@ -187,7 +200,7 @@ async function attempt(
  * got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
  * was restarted since its last heartbeat, is waited for like any load.
  */
-export async function answerChat(parts: ChatParts, request: Attempt): Promise<Response> {
+export async function answerChat(parts: ChatParts, request: Attempt): Promise<Reply> {
   const { chat, signal } = request;
   const avoid = new Set<string>();
   const busyWaits = [...busyWaitsMs];

@@ -1,3 +1,4 @@
+export { Reply, type ReplyFlow, type ReplySink } from "./reply.ts";
 export { createInference, type InferenceService } from "./inference.ts";
 export type { SpawnChoice } from "./spawning.ts";
 export type * from "./types.ts";

@@ -156,12 +156,14 @@ async function household(options: { loadWaitMs?: number; stallMs?: number } = {}
   beat();
   await eventually(() => inference.models(person()).data.length > 0);
   const client = new AbortController();
-  const chat = (change: Partial<ChatRequest> = {}, signal = client.signal) =>
-    inference.chat(
+  const chat = async (change: Partial<ChatRequest> = {}, signal = client.signal) => {
+    const answer = await inference.chat(
       person("member"),
       { model: "bee", messages: [{ role: "user", content: "Hi" }], stream: true, ...change },
       { requestId: `r${Math.random()}`, signal },
     );
+    return answer.toResponse();
+  };
   /** As when no heartbeat has come for ten seconds. */
   const hiveGoesDown = () => {
     for (const listener of listeners) listener({ ts: 0, hive_id: hiveId, name: "attic", from: "degraded", to: "down" });

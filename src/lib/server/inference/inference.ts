@@ -53,7 +53,9 @@ export function createInference(options: InferenceOptions): InferenceService {
   const inFlight = createInFlight();
   const fresh = createFreshWorkers(now);
   const active = new Set<ActiveRelay>();
-  const stopping = new AbortController();
+  /** Requests whose answer has not begun. */
+  const waiting = new Set<AbortController>();
+  let stopping = false;
 
   const get = (hiveId: string): HiveState => {
     const hive = hives.registry.find(hiveId);
@@ -90,6 +92,42 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
+  const chat: InferenceService["chat"] = async (person, request, { requestId, signal: client }) => {
+    const entry = openRequestLog({
+      person,
+      keyName: person.keyId === null ? null : options.keyName(person.keyId),
+      model: request.model,
+      requestId,
+      now,
+      record: options.record,
+    });
+    // Not AbortSignal.any(): it costs a multiple of this, at every request.
+    const ending = new AbortController();
+    const onLeft = () => {
+      ending.abort();
+    };
+    if (client.aborted || stopping) ending.abort();
+    client.addEventListener("abort", onLeft, { once: true });
+    waiting.add(ending);
+    try {
+      return await answerChat(
+        { ensureReady, connection, send, inFlight, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
+        { chat: request, signal: ending.signal, requestId, log: entry },
+      );
+    } catch (thrown) {
+      const error = client.aborted
+        ? new RbeeError("request_cancelled", "The client went away.")
+        : stopping
+          ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
+          : toRbeeError(thrown);
+      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+      entry.end({ error, timings: null, firstTextAt: null });
+      throw error;
+    } finally {
+      waiting.delete(ending);
+    }
+  };
+
   return {
     spawning: createSpawning({
       fleet,
@@ -104,35 +142,11 @@ export function createInference(options: InferenceOptions): InferenceService {
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);
     },
-    async chat(person, chat, { requestId, signal: client }) {
-      const entry = openRequestLog({
-        person,
-        keyName: person.keyId === null ? null : options.keyName(person.keyId),
-        model: chat.model,
-        requestId,
-        now,
-        record: options.record,
-      });
-      const signal = AbortSignal.any([client, stopping.signal]);
-      try {
-        return await answerChat(
-          { ensureReady, connection, send, inFlight, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-          { chat, signal, requestId, log: entry },
-        );
-      } catch (thrown) {
-        const error = client.aborted
-          ? new RbeeError("request_cancelled", "The client went away.")
-          : stopping.signal.aborted
-            ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
-            : toRbeeError(thrown);
-        if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
-        entry.end({ error, timings: null, firstTextAt: null });
-        throw error;
-      }
-    },
+    chat,
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
-      stopping.abort();
+      stopping = true;
+      for (const request of waiting) request.abort();
     },
   };
 }

@@ -1,5 +1,5 @@
-import type { Readable } from "node:stream";
 import { RbeeError, streamErrorEvent } from "@rbee/contract";
+import type { ReplyFlow, ReplySink } from "./reply.ts";
 import { createMeter, type Meter } from "./metering.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -43,8 +43,8 @@ function faultOf(meter: Meter): { error: RbeeError; told: boolean } | null {
 
 /** A relay whose first bytes have come. */
 export interface StartedRelay {
-  /** For the client; cancelling it drops the worker's answer. */
-  readonly stream: ReadableStream<Uint8Array>;
+  /** Lets the stream flow; cancelling the flow drops the worker's answer. */
+  flow(sink: ReplySink): ReplyFlow;
   /** Ends the relay with an error event, as when the hive is gone. */
   fail(error: RbeeError): void;
   /** When bytes last came, by `performance.now()`. */
@@ -54,50 +54,34 @@ export interface StartedRelay {
 /**
  * Waits for the first bytes of a stream, so that a failure before them can still go to another worker.
  * Resolves with null when the stream ended without any.
- * @throws {RbeeError} `hive_unreachable` when the connection broke.
+ * @throws {RbeeError} `hive_unreachable` when the connection broke, `worker_stalled`.
  */
-export async function firstBytes({ upstream, hiveName, signal, stallMs }: RelayOptions): Promise<Buffer | null> {
-  const { body } = upstream;
+export function firstBytes({
+  upstream,
+  hiveName,
+  stallMs,
+}: Pick<RelayOptions, "upstream" | "hiveName" | "stallMs">): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
-    const settle = (action: () => void) => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      body.off("readable", onReadable).off("end", onEnd).off("error", onError);
-      action();
-    };
-    const onReadable = () => {
-      const chunk = body.read() as Buffer | null;
-      if (chunk !== null) {
-        settle(() => {
-          resolve(chunk);
-        });
-      }
-    };
-    const onEnd = () => {
-      settle(() => {
-        resolve(null);
-      });
-    };
-    const onError = (cause: Error) => {
-      settle(() => {
-        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
-      });
-    };
-    const onAbort = () => {
-      settle(() => {
-        upstream.abort();
-        reject(left());
-      });
-    };
     const timer = setTimeout(() => {
-      settle(() => {
-        upstream.abort();
-        reject(new RbeeError("worker_stalled", `The worker sent nothing for ${stallMs / 1000} s.`));
-      });
+      upstream.read(null);
+      upstream.abort();
+      reject(new RbeeError("worker_stalled", `The worker sent nothing for ${stallMs / 1000} s.`));
     }, stallMs);
-    body.on("readable", onReadable).on("end", onEnd).on("error", onError);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    upstream.read({
+      data(chunk) {
+        clearTimeout(timer);
+        upstream.read(null);
+        resolve(chunk);
+      },
+      end() {
+        clearTimeout(timer);
+        resolve(null);
+      },
+      error(cause) {
+        clearTimeout(timer);
+        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+      },
+    });
   });
 }
 
@@ -107,26 +91,21 @@ export async function firstBytes({ upstream, hiveName, signal, stallMs }: RelayO
  */
 export function relayStream(options: RelayOptions, first: Buffer): StartedRelay {
   const { upstream, hiveName, signal, stallMs, onEnd } = options;
-  const body: Readable = upstream.body;
   const meter = createMeter();
   let firstTextAt: number | null = null;
   let lastByteAt = performance.now();
-  let ended = false;
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let stall: NodeJS.Timeout | undefined;
+  let ended: { readonly event: RbeeError | null } | undefined;
+  let sink: ReplySink | undefined;
 
   const end = (error: RbeeError | null, event: RbeeError | null) => {
-    if (ended) return;
-    ended = true;
+    if (ended !== undefined) return;
+    ended = { event };
     clearTimeout(stall);
     signal.removeEventListener("abort", onAbort);
+    upstream.read(null);
     if (error !== null) upstream.abort();
-    try {
-      if (event !== null) controller?.enqueue(errorEvent(event));
-      controller?.close();
-    } catch {
-      // The client has cancelled the stream already.
-    }
+    if (event !== null) sink?.write(errorEvent(event));
+    sink?.end();
     onEnd({ meter, error, firstTextAt });
   };
   const fail = (error: RbeeError) => {
@@ -139,48 +118,51 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
   const watch = () => {
     const quiet = performance.now() - lastByteAt;
     // While the client does not read, the silence is not the worker's.
-    if (quiet >= stallMs && !body.isPaused())
+    if (quiet >= stallMs && !upstream.paused)
       fail(new RbeeError("worker_stalled", `The worker sent nothing for ${stallMs / 1000} s.`));
     else stall = setTimeout(watch, Math.max(50, stallMs - quiet)).unref();
   };
+  let stall = setTimeout(watch, stallMs).unref();
   const take = (chunk: Buffer) => {
-    if (ended) return;
     lastByteAt = performance.now();
     meter.take(chunk);
     if (firstTextAt === null && meter.answered) firstTextAt = lastByteAt;
-    controller?.enqueue(chunk);
-    if ((controller?.desiredSize ?? 0) <= 0) body.pause();
+    if (sink?.write(chunk) === false) upstream.pause();
   };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
 
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(streamController) {
-        controller = streamController;
+  return {
+    flow(opened) {
+      sink = opened;
+      if (ended === undefined) {
         take(first);
-        const onEnded = () => {
-          const fault = faultOf(meter);
-          end(fault?.error ?? null, fault === null || fault.told ? null : fault.error);
-        };
-        const onBroken = (cause: Error) => {
-          fail(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
-        };
-        body.on("data", take).on("end", onEnded).on("error", onBroken);
-        // Either may have happened between the first bytes and now.
-        if (body.errored !== null) onBroken(body.errored);
-        else if (body.readableEnded) onEnded();
-        stall = setTimeout(watch, stallMs).unref();
-        if (signal.aborted) onAbort();
-        else signal.addEventListener("abort", onAbort, { once: true });
-      },
-      pull() {
-        lastByteAt = body.isPaused() ? performance.now() : lastByteAt;
-        body.resume();
-      },
-      cancel() {
-        end(left(), null);
-      },
+        upstream.read({
+          data: take,
+          end() {
+            const fault = faultOf(meter);
+            end(fault?.error ?? null, fault === null || fault.told ? null : fault.error);
+          },
+          error(cause) {
+            fail(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+          },
+        });
+      } else {
+        // It failed before anybody could read.
+        if (ended.event !== null) opened.write(errorEvent(ended.event));
+        opened.end();
+      }
+      return {
+        resume() {
+          if (upstream.paused) lastByteAt = performance.now();
+          upstream.resume();
+        },
+        cancel() {
+          end(left(), null);
+        },
+      };
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: 64 * 1024 }),
-  );
-  return { stream, fail, lastByteAt: () => lastByteAt };
+    fail,
+    lastByteAt: () => lastByteAt,
+  };
 }

@@ -1,6 +1,7 @@
 import type { ChatRequest, modelListSchema, modelSchema } from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
+import type { Reply } from "./reply.ts";
 
 export interface RequestContext {
   readonly requestId: string;
@@ -17,5 +18,5 @@ export interface Inference {
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,
    * `insufficient_vram`, `worker_busy`, `request_cancelled`, and what hive and worker answer.
    */
-  chat(person: Person, request: ChatRequest, context: RequestContext): Promise<Response>;
+  chat(person: Person, request: ChatRequest, context: RequestContext): Promise<Reply>;
 }

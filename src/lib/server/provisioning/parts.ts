@@ -22,6 +22,10 @@ export interface ProvisioningOptions {
     readonly remoteGitRepoDir: string;
     readonly installTimeoutS: number;
     readonly configDir: string;
+    /** Seconds after the queen's start when she looks around. */
+    readonly discoveryDelayS: number;
+    /** Whether hives that announce themselves are listened for. */
+    readonly announce: boolean;
   };
 }
 

@@ -1,12 +1,16 @@
-import { RbeeError } from "@rbee/contract";
+import { RbeeError, type NearbyMachine } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
+import { program } from "#lib/server/program/index.ts";
 import { createMachineAccess } from "./access.ts";
+import { adopt } from "./adopt/index.ts";
+import { createLogs } from "./logs/index.ts";
 import { machineOf } from "./machine-of.ts";
+import { createAnnouncements, createNearby } from "./nearby/index.ts";
 import { check, install } from "./operations.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
-import { createBeehives } from "./registry/beehives.ts";
-import { createBeehiveStore } from "./registry/store.ts";
+import { createBeehives, createBeehiveStore } from "./registry/index.ts";
+import { sync } from "./sync/index.ts";
 import type { HiveOperations, Machines } from "./types.ts";
 
 /** Machines and what can be done with them, with what only jobs and the queen itself call. */
@@ -18,6 +22,10 @@ export interface Provisioning extends Machines {
   targetOf(reference: string): string;
   /** @throws {RbeeError} `already_exists` when an operation has this machine now. */
   refuseIfBusy(destination: string): void;
+  /** Looks for machines that could join, now. */
+  lookAround(): Promise<NearbyMachine[]>;
+  /** The queen listens: begins to look for machines that could join. */
+  start(): void;
   /** Closes every SSH connection; to be called when no job runs any more. */
   stop(): Promise<void>;
 }
@@ -33,19 +41,23 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
     beehives: createBeehiveStore(options.db, options.now),
   };
 
+  const announcements = createAnnouncements({ log: options.log });
+  const nearby = createNearby({ ...parts, configDir: settings.configDir, announcements });
+  let timer: NodeJS.Timeout | undefined;
+
   const notYet = (what: string) => (): never => {
     throw new RbeeError("invalid_request", `This queen cannot ${what} yet.`);
   };
   const operations: HiveOperations = {
     check: (input) => check(parts, input),
     install: (input, signal) => install(parts, input, signal),
-    adopt: notYet("adopt hives"),
+    adopt: (input, signal) => adopt(parts, input, signal),
     upgrade: notYet("upgrade hives"),
     rollback: notYet("roll hives back"),
     uninstall: notYet("uninstall hives"),
     start: notYet("start hives"),
     stop: notYet("stop hives"),
-    sync: notYet("sync machines"),
+    sync: (input, signal) => sync({ ...parts, operations, version: program.version }, input, signal),
   };
 
   return {
@@ -55,9 +67,20 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
     refuseIfBusy: (destination) => {
       parts.oneAtATime.refuseIfBusy(destination);
     },
-    stop: () => access.close(),
+    async stop() {
+      clearTimeout(timer);
+      nearby.stop();
+      await Promise.all([announcements.stop(), access.close()]);
+    },
     beehives: createBeehives({ store: parts.beehives, access }),
-    nearby: () => [],
-    logs: notYet("show logs"),
+    nearby: () => nearby.list(),
+    lookAround: () => nearby.look(),
+    logs: createLogs(parts),
+    start() {
+      if (settings.announce) announcements.start();
+      timer = setTimeout(() => {
+        void nearby.look();
+      }, settings.discoveryDelayS * 1_000);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { account } from "./account.ts";
+import { addMachine } from "./add-machine.ts";
 import { apps } from "./apps.ts";
 import { chat } from "./chat.ts";
 import { docs } from "./docs.ts";
@@ -9,4 +10,4 @@ import { jobs } from "./jobs.ts";
 import { machines } from "./machines.ts";
 import { people } from "./people.ts";
 
-export const en = { frame, entry, home, machines, jobs, chat, apps, people, account, docs };
+export const en = { frame, entry, home, machines, addMachine, jobs, chat, apps, people, account, docs };

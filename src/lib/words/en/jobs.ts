@@ -1,4 +1,4 @@
-import type { JobOperation, JobState, ProgressEvent } from "@rbee/contract";
+import type { JobOperation, JobState, ProgressEvent, SyncOutcome, SyncPlanEntry } from "@rbee/contract";
 
 type Unit = ProgressEvent["unit"];
 
@@ -57,12 +57,47 @@ export const jobs = {
   cancelText: "What it is doing now is stopped. What is done already stays.",
   cancelConfirm: "Cancel the job",
   cancelled: "The job is told to stop.",
+  cancelKeep: "Let it run",
+  cancelling: "Stopping…",
   again: "Try again",
+  reconnecting: "Reconnecting",
+  nowDoing: (step: string) => `Now: ${step}`,
+  over: (state: string) => `Over: ${state}`,
+  lines: (step: string) => `What was told in “${step}”`,
+  waitingForSteps: "Starting…",
+  whatHappened: "What happened",
+  openMachine: "Open the machine",
   repeat: "Run again",
   left: (duration: string) => `${duration} left`,
   perSecond: (amount: string) => `${amount}/s`,
   of: (done: string, total: string) => `${done} of ${total}`,
   items: (count: string, unit: Unit) => (unit === "percent" ? `${count}%` : count),
+  outcomes: {
+    title: "Machines",
+    machine: "Machine",
+    outcome: "Outcome",
+    words: {
+      already_installed: "nothing to do",
+      installed: "installed",
+      upgraded: "upgraded",
+      started: "started",
+      failed: "failed",
+    } satisfies Record<SyncOutcome["outcome"], string>,
+  },
+  plan: {
+    title: "What it would do",
+    machine: "Machine",
+    action: "To do",
+    reason: "Why",
+    empty: "hives.conf names no machine.",
+    actions: {
+      none: "nothing",
+      install: "install",
+      upgrade: "upgrade",
+      start: "start",
+      unreachable: "cannot be reached",
+    } satisfies Record<SyncPlanEntry["action"], string>,
+  },
   load: "Load now",
   loadLabel: (model: string) => `Load ${model} now`,
   lookStarted: "Asking every machine.",

@@ -100,12 +100,12 @@ async function checkChat(parts: Parts, person: Person, signal: AbortSignal): Pro
   }
   const startedAt = performance.now();
   const messages = [{ role: "user" as const, content: "Hello" }];
-  const response = await inference.chat(
+  const whole = await inference.chat(
     person,
     { model: demoModel, messages, max_tokens: 16, temperature: 0, stream: false },
     { requestId: crypto.randomUUID(), signal },
   );
-  const answer = (await response.json()) as { choices?: { message?: { content?: string } }[] };
+  const answer = (await whole.toResponse().json()) as { choices?: { message?: { content?: string } }[] };
   const text = answer.choices?.[0]?.message?.content ?? "";
   if (text.trim() === "") throw new RbeeError("worker_crashed", `${demoModel} gave an empty answer.`);
   const ms = Math.round(performance.now() - startedAt);

@@ -3,7 +3,7 @@ import type { MachineAccess } from "../access.ts";
 import { addressKey } from "../addresses.ts";
 import { exec, type SshTarget } from "../ssh/index.ts";
 import type { Machines } from "../types.ts";
-import type { BeehiveRecord, BeehiveStore } from "./store.ts";
+import type { BeehiveStore } from "./store.ts";
 
 type BeehiveRegistry = Machines["beehives"];
 
@@ -12,12 +12,6 @@ const reserved = new Set(["add", "list", "update"]);
 const nameLimit = 64;
 /** A shell that has not answered by then will not run an installation either. Milliseconds. */
 const shellLimitMs = 15_000;
-
-/** What is remembered of a machine, as its row wants it. */
-export function recordOf(beehive: Beehive): BeehiveRecord {
-  const { name, target, hive_port: hivePort, auto_start: autoStart, install_method: installMethod } = beehive;
-  return { name, target, hivePort, autoStart, installMethod, hiveId: beehive.hive_id };
-}
 
 /** The machines that the queen reaches over SSH: each address and each name once, none that was not reached before. */
 export function createBeehives({

@@ -4,9 +4,18 @@ import { attempt, textOf } from "../../../action-errors.ts";
 import type { Actions, PageServerLoad } from "./$types";
 
 export const load: PageServerLoad = (event) => {
-  personOf(event);
-  return { hiveId: event.params.id };
+  const { user } = personOf(event);
+  const hiveId = event.params.id;
+  return { hiveId, work: user.role === "admin" ? workOn(event.locals, hiveId) : null };
 };
+
+/** What is being done on this machine now, so that a reload finds it again. */
+function workOn({ queen }: App.Locals, hiveId: string) {
+  const job = queen.jobs
+    .list({ limit: 100 })
+    .find(({ state, input }) => state === "running" && input["hive"] === hiveId);
+  return job === undefined ? null : { job, events: queen.jobs.events(job.job_id) };
+}
 
 export const actions: Actions = {
   stopWorker: async (event) => {

@@ -1,5 +1,3 @@
-import { endpoint } from "#lib/server/api/index.ts";
+import { appCalls, endpoint } from "#lib/server/api/index.ts";
 
-export const POST = endpoint("chat", ({ queen, person, body, requestId, signal }) =>
-  queen.inference.chat(person, body, { requestId, signal }),
-);
+export const POST = endpoint("chat", appCalls.chat);

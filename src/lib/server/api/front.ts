@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { queenEndpoints, type Endpoint } from "@rbee/contract";
+import { Reply } from "#lib/server/inference/index.ts";
+import { currentQueen, type Front } from "#lib/server/queen.ts";
+import { appCalls } from "./app-calls.ts";
+import { clientAt } from "./client-info.ts";
+import { toldError } from "./endpoint.ts";
+import { identify } from "./identify.ts";
+import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
+
+/** As server.js tells SvelteKit in BODY_SIZE_LIMIT. */
+const bodyLimit = 64 * 1024 * 1024;
+const decoder = new TextDecoder();
+
+interface Direct {
+  readonly row: Endpoint;
+  readonly answer: (call: object) => unknown;
+}
+
+const direct: ReadonlyMap<string, Direct> = new Map(
+  Object.entries(appCalls).map(([name, answer]) => {
+    const row: Endpoint = queenEndpoints[name as keyof typeof appCalls];
+    return [`${row.method} ${row.path}`, { row, answer: answer as (call: object) => unknown }];
+  }),
+);
+
+function readText(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const refuse = () => {
+      // What still comes is read and forgotten, so that the connection can be used again.
+      request.off("data", onData).resume();
+      reject(tooLarge());
+    };
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bodyLimit) refuse();
+      else chunks.push(chunk);
+    };
+    if (Number(request.headers["content-length"] ?? 0) > bodyLimit) {
+      refuse();
+      return;
+    }
+    request
+      .on("data", onData)
+      .once("end", () => {
+        resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+      })
+      .once("error", (cause) => {
+        reject(clientLeft(cause));
+      })
+      .once("close", () => {
+        if (!request.readableEnded) reject(clientLeft());
+      });
+  });
+}
+
+function headersOf(request: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(request.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value);
+  return headers;
+}
+
+function sendText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
+}
+
+function sendReply(response: ServerResponse, status: number, { headers, body }: Reply): void {
+  if (typeof body === "string") {
+    sendText(response, status, headers, body);
+    return;
+  }
+  response.writeHead(status, headers);
+  const flow = body({
+    write: (bytes) => response.write(bytes),
+    end: () => void response.end(),
+  });
+  response.on("drain", flow.resume).once("close", flow.cancel);
+}
+
+async function answer({ row, answer: ask }: Direct, base: URL, request: IncomingMessage, response: ServerResponse) {
+  const requestId = randomUUID();
+  const gone = new AbortController();
+  response
+    .once("close", () => {
+      if (!response.writableEnded) gone.abort();
+    })
+    // A client that left in the middle of a write; `close` follows and does what is needed.
+    .on("error", () => {});
+  try {
+    const header = (name: string) => {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(", ") : (value ?? null);
+    };
+    const client = clientAt({ peer: request.socket.remoteAddress ?? "", hostname: base.hostname, header });
+    const method = request.method ?? row.method;
+    const { person, refusal } = await identify({ method, host: base.host, header, session: undefined }, client);
+    const arrival: Arrival = {
+      queen: currentQueen().queen,
+      requestId,
+      client,
+      person,
+      refusal,
+      params: {},
+      url: base,
+      get headers() {
+        return headersOf(request);
+      },
+      signal: gone.signal,
+      header,
+      text: () => readText(request),
+    };
+    const result = await perform(row, arrival, ask);
+    if (response.destroyed) return;
+    if (result instanceof Reply) sendReply(response, row.status, result);
+    else
+      sendText(
+        response,
+        row.status,
+        { "content-type": "application/json", "x-request-id": requestId },
+        JSON.stringify(result),
+      );
+  } catch (thrown) {
+    const error = toldError(thrown, requestId);
+    if (!response.destroyed)
+      sendText(
+        response,
+        error.status,
+        { ...error.headers(), "x-request-id": requestId },
+        JSON.stringify(error.toBody()),
+      );
+  }
+}
+
+/**
+ * Answers apps in front of SvelteKit, whose own work for a request costs as much as all of the queen's. The rules are
+ * the routes' own: both go through `identify` and `perform`. What needs more is left to SvelteKit: browsers with a
+ * session cookie, queries, and hosts that are none.
+ */
+export const appFront: Front = (request, response) => {
+  const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);
+  if (found === undefined) return false;
+  const { authorization, host, "x-api-key": apiKey } = request.headers;
+  if (authorization === undefined && apiKey === undefined) return false;
+  const base = URL.parse(`http://${host ?? ""}${found.row.path}`);
+  if (host === undefined || base?.pathname !== found.row.path) return false;
+  void answer(found, base, request, response);
+  return true;
+};

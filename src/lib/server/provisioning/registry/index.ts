@@ -1,0 +1,2 @@
+export { createBeehives } from "./beehives.ts";
+export { createBeehiveStore, type BeehiveRecord, type BeehiveStore } from "./store.ts";

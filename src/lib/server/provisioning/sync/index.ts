@@ -1,0 +1,1 @@
+export { sync, type SyncParts } from "./sync.ts";

@@ -7,12 +7,16 @@ export * from "./errors.ts";
 export * from "./fleet.ts";
 export * from "./heartbeat.ts";
 export * from "./hive-endpoints.ts";
+export * from "./hive-jobs.ts";
 export * from "./household.ts";
 export * from "./identifiers.ts";
 export * from "./machines.ts";
 
 export * from "./inference/chat.ts";
 export * from "./inference/models.ts";
+export * from "./model-memory.ts";
+export * from "./model-reference.ts";
+export * from "./models.ts";
 export * from "./openapi.ts";
 export * from "./parse.ts";
 export * from "./queen-endpoints.ts";

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { createReadStream, createWriteStream, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 import { temporaryFolder } from "./folder.ts";
 import { run } from "./ssh-host/run.ts";
 
@@ -11,6 +13,7 @@ export interface Variant {
   readonly version?: string;
   /** What its hive does instead of being one; `--version` still answers. */
   readonly instead?: string;
+  /** What it says it is for; such an archive holds nothing else. */
   readonly platform?: { os: string; arch: string; gpu: string };
 }
 
@@ -33,7 +36,10 @@ else { ${instead} }
 `;
     writeFileSync(join(tree, "packages/hive/bin/rbee-hive.js"), program);
   }
-  await run("tar", ["--use-compress-program=gzip -1", "-cf", to, "-C", tree, "."]);
+  const content = platform === undefined ? ["."] : ["bundle.json", "bin"];
+  await run("tar", ["-cf", join(folder.path, "tar"), "-C", tree, ...content]);
+  // Packing well would take longer than copying more.
+  await pipeline(createReadStream(join(folder.path, "tar")), createGzip({ level: 0 }), createWriteStream(to));
   folder.remove();
   return to;
 }

@@ -54,6 +54,12 @@ export function toldBy(jobId: string, events: readonly JobEvent[]): Told {
   };
 }
 
+/** The job, which must have succeeded. @throws Error with everything it told when it did not */
+export function succeeded(told: Told): Told {
+  if (told.result.status === "succeeded") return told;
+  throw new Error(`the job ${told.result.status}: ${JSON.stringify(told.result.error, null, 2)}\n${told.text}`);
+}
+
 /** The archive is the same for every household of a run, so it is made once. */
 const bundles = join(projectRoot, "node_modules", ".cache", "rbee-test-bundles");
 

@@ -3,7 +3,7 @@ import { readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundleVariant } from "../../support/bundle-variant.ts";
-import { startInstalling, type Installing } from "../../support/installing.ts";
+import { startInstalling, succeeded, type Installing } from "../../support/installing.ts";
 import { whyNoNamespaces } from "../../support/ssh-host/available.ts";
 import type { SshHost } from "../../support/ssh-host/host.ts";
 
@@ -33,8 +33,7 @@ describe.skipIf(whyNoNamespaces !== null)("the versions on a machine", { timeout
   beforeAll(async () => {
     installing = await startInstalling();
     attic = await installing.machine("attic");
-    const { result } = await installing.install("attic");
-    expect(result.status).toBe("succeeded");
+    succeeded(await installing.install("attic"));
   }, 180_000);
   afterAll(() => installing.stop());
 
@@ -74,12 +73,11 @@ describe.skipIf(whyNoNamespaces !== null)("the versions on a machine", { timeout
 
   it("change with an upgrade, and back with a rollback", async () => {
     const first = await current();
-    const { result } = await upgrade(await variant("600d600d600d"));
+    const { result } = succeeded(await upgrade(await variant("600d600d600d")));
     expect(result).toMatchObject({ status: "succeeded", data: { build: "600d600d600d" } });
     expect(await readlink(inHive("previous"))).toBe(first);
     expect(await current()).toContain("600d600d600d");
-    const back = await installing.run({ operation: "hive_rollback", hive: "attic" });
-    expect(back.result.status).toBe("succeeded");
+    succeeded(await installing.run({ operation: "hive_rollback", hive: "attic" }));
     expect(await current()).toBe(first);
     expect(await readlink(inHive("previous"))).toContain("600d600d600d");
     const hive = await installing.household.readyHive("attic");
@@ -87,8 +85,7 @@ describe.skipIf(whyNoNamespaces !== null)("the versions on a machine", { timeout
   });
 
   it("are at most two: the one that runs and the one before", async () => {
-    const { result } = await upgrade(await variant("3333cafe3333"));
-    expect(result.status).toBe("succeeded");
+    succeeded(await upgrade(await variant("3333cafe3333")));
     const trees = readdirSync(inHive()).filter((name) => /^\d/u.test(name));
     expect(trees).toHaveLength(2);
     expect(trees.some((name) => name.includes("600d600d600d"))).toBe(false);

@@ -136,8 +136,9 @@ export async function startSshHost(network: TestNetwork | null, options: SshHost
     },
     authorize: async (publicKey) => appendFile(join(folder, "authorized_keys"), `${publicKey}\n`),
     async killSessions() {
-      const pid = listenerPid();
-      if (pid === null) return;
+      // Without a listener, its sessions belong to the host's first process.
+      const pid = listenerPid() ?? machine?.pid;
+      if (pid === undefined) return;
       for (const session of descendants(pid)) if (/^sshd: /.test(commandOf(session))) process.kill(session, "SIGKILL");
     },
     stopListening,

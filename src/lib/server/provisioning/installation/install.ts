@@ -13,7 +13,7 @@ import { noChanges, replaceHive } from "./replace.ts";
 import { createFolders, prepareBundle, readArchive, sendBundle } from "./sending.ts";
 import { buildThere, sourceExists } from "./by-git.ts";
 import { readStanding, standingScript, tidyScript, versionScript } from "./trees.ts";
-import { type Before, undo } from "./undo.ts";
+import { type Before, stoppable, undo } from "./undo.ts";
 
 /** What is to be on a machine in the end. */
 export interface Installation {
@@ -101,27 +101,31 @@ class Placing {
   }
 
   async perform(signal: AbortSignal): Promise<InstalledHive> {
-    const { method } = this.#plan.wanted;
     try {
-      let placed: Placed;
-      if ("git" in method) placed = await this.#build(method.git);
-      else {
-        const bundle =
-          "binary" in method
-            ? await readArchive(method.binary.path, this.#plan.checked.facts)
-            : await prepareBundle(this.#parts, this.#plan.checked.facts);
-        const same = this.#sameHive(bundle.manifest);
-        if (same !== null) return this.#done(same, bundle.manifest, "already_installed");
-        placed = await this.#send(bundle);
-      }
-      const hiveId = await this.#replace(placed);
-      signal.throwIfAborted();
-      await this.#tidy(placed.tree, signal);
-      return this.#done(hiveId, placed.manifest, "install_complete");
+      return await stoppable(signal, this.#remote.name, () => this.#perform(signal));
     } catch (error) {
       await undo(this.#parts, this.#remote, this.#plan.before, this.#changes);
       throw error;
     }
+  }
+
+  async #perform(signal: AbortSignal): Promise<InstalledHive> {
+    const { method } = this.#plan.wanted;
+    let placed: Placed;
+    if ("git" in method) placed = await this.#build(method.git);
+    else {
+      const bundle =
+        "binary" in method
+          ? await readArchive(method.binary.path, this.#plan.checked.facts)
+          : await prepareBundle(this.#parts, this.#plan.checked.facts);
+      const same = this.#sameHive(bundle.manifest);
+      if (same !== null) return this.#done(same, bundle.manifest, "already_installed");
+      placed = await this.#send(bundle);
+    }
+    const hiveId = await this.#replace(placed);
+    signal.throwIfAborted();
+    await this.#tidy(placed.tree, signal);
+    return this.#done(hiveId, placed.manifest, "install_complete");
   }
 
   /** The hive's id when exactly this runs there already, and reports here. */

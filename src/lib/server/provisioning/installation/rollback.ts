@@ -7,7 +7,7 @@ import { identityFor } from "./identity.ts";
 import { reachManaged, refuseEmpty } from "./managed.ts";
 import { readText } from "./remote.ts";
 import { noChanges, replaceHive } from "./replace.ts";
-import { undo } from "./undo.ts";
+import { stoppable, undo } from "./undo.ts";
 
 /**
  * Goes back to the version that ran before. The one that runs now becomes the previous one, so that a second rollback
@@ -42,7 +42,7 @@ export async function rollBack(
   const before = { standing, identityText: found.text, wasRunning: facts.pid !== null, autoStart };
   try {
     const replacement = { tree, version, build, identity, port, autoStart, previous: current, stopFirst: true };
-    await replaceHive(parts, remote, replacement, changes);
+    await stoppable(signal, name, () => replaceHive(parts, remote, replacement, changes));
     signal.throwIfAborted();
   } catch (error) {
     await undo(parts, remote, before, changes);

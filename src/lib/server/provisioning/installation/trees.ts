@@ -125,7 +125,7 @@ export function undoFirstScript(layout: Layout, before: Standing, trees: readonl
     .filter((folder) => !before.folders.includes(folder))
     .reverse();
   return `${tidyScript(layout, trees, before.trees).replace("|| exit 0", "&& {")}
-rm -f -- current previous hive.lock hive.db hive.db-wal hive.db-shm
+rm -f -- current previous hive.lock service.pid hive.db hive.db-wal hive.db-shm
 [ ${before.folders.includes(layout.logs) ? "1" : "0"} = 1 ] || rm -rf -- ./logs
 [ ${before.folders.includes(`${layout.hive}/run`) ? "1" : "0"} = 1 ] || rm -rf -- ./run
 }

@@ -69,3 +69,24 @@ export async function undo(parts: Parts, remote: Remote, before: Before, changes
     });
   }
 }
+
+const stopLimitMs = 30_000;
+
+/**
+ * Does something that must be undone when it is stopped: the job's end waits until it has really stopped, as long as
+ * ending what runs on the machine may take, so that undoing begins within the job.
+ */
+export async function stoppable<T>(signal: AbortSignal, name: string, work: () => Promise<T>): Promise<T> {
+  const settled = Promise.withResolvers<undefined>();
+  const onAbort = () => {
+    const message = `Ending what is being done on ${name}`;
+    cleanUp("stopping", { timeoutMs: stopLimitMs, message }, () => settled.promise).catch(() => {});
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    settled.resolve(undefined);
+  }
+}

@@ -51,7 +51,17 @@ export function removeScript(
   const { hive } = layout;
   const parent = (path: string) => path.slice(0, Math.max(1, path.lastIndexOf("/")));
   const names = [
-    ...["current", "previous", ...standing.trees, "hive.json", "hive.lock", "hive.db", "hive.db-wal", "hive.db-shm"],
+    ...[
+      "current",
+      "previous",
+      ...standing.trees,
+      "hive.json",
+      "hive.lock",
+      "service.pid",
+      "hive.db",
+      "hive.db-wal",
+      "hive.db-shm",
+    ],
     ...["logs", "run", ...(removeModels ? ["models"] : [])],
   ];
   const paths = [...names.map((name) => `${hive}/${name}`), ...(source ? [layout.source] : [])];

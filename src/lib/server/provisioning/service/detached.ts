@@ -3,7 +3,7 @@ import type { Layout } from "../layout.ts";
 import { aliveFunction } from "./alive.ts";
 import type { HiveService } from "./service.ts";
 
-const pidFile = ({ hive }: Layout) => `${hive}/run/service.pid`;
+const pidFile = ({ hive }: Layout) => `${hive}/service.pid`;
 const logFile = ({ logs }: Layout) => `${logs}/service.log`;
 
 /** `alive` holds while the process that the last start made lives; one that only has its number does not count. */
@@ -19,11 +19,11 @@ alive() {
 export const detachedService: HiveService = {
   kind: "none",
   words: "as a process of its own, for there is no service manager that the account may use",
-  install: (layout) => `mkdir -p ${quote(`${layout.hive}/run`)} ${quote(layout.logs)}`,
+  install: (layout) => `mkdir -p ${quote(layout.logs)}`,
   start: (layout) => `${aliveFunction}
 umask 077
 cd ${quote(layout.hive)} || exit 1
-mkdir -p run logs || exit 1
+mkdir -p logs || exit 1
 set -- ${quote(`${layout.current}/bin/rbee-hive`)} --home ${quote(layout.hive)}
 if command -v setsid >/dev/null 2>&1; then
   setsid "$@" </dev/null >${quote(logFile(layout))} 2>&1 &
@@ -34,7 +34,7 @@ else
   nohup "$@" </dev/null >${quote(logFile(layout))} 2>&1 &
 fi
 n=$!
-printf '%s\\n%s\\n' "$n" "$(started_at "$n")" >run/service.pid || exit 1
+printf '%s\\n%s\\n' "$n" "$(started_at "$n")" >service.pid || exit 1
 printf %s "$n"`,
   stop: (layout) => `${watch(layout)}
 if alive; then kill -TERM "$n"; fi`,

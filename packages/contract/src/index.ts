@@ -13,6 +13,7 @@ export * from "./machines.ts";
 
 export * from "./inference/chat.ts";
 export * from "./inference/models.ts";
+export * from "./inference/queue.ts";
 export * from "./openapi.ts";
 export * from "./parse.ts";
 export * from "./queen-endpoints.ts";

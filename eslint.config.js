@@ -99,7 +99,7 @@ export default ts.config(
   ),
   restrict(
     ["packages/contract/**"],
-    [{ regex: "^(?!zod$|vitest$|\\.\\.?/)", message: "The contract imports zod alone." }],
+    [{ regex: "^(?!zod$|vitest$|fast-check$|\\.\\.?/)", message: "The contract imports zod alone." }],
   ),
   restrict(
     ["packages/settings/**"],

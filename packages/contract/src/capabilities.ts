@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { modelMemoryFactsSchema } from "./model-memory.ts";
 import { apiVersion, backendSchema, engineSchema, hiveIdSchema, modelIdSchema } from "./identifiers.ts";
 
 export const deviceSchema = z
@@ -12,7 +13,20 @@ export const deviceSchema = z
   .meta({ id: "Device" });
 export type Device = z.infer<typeof deviceSchema>;
 
-/** A model file that a hive has on disk; every fact is read from the GGUF header, never guessed from its name. */
+/** One of the files that a model is made of. */
+export const modelFileSchema = z
+  .object({
+    name: z
+      .string()
+      .max(255)
+      .regex(/^(?!\.)[^/\\\p{C}]+$/u, "must be the plain name of a file"),
+    size_bytes: z.int().min(0),
+    sha256: z.string().nullable().describe("In hex; null until somebody has computed it."),
+  })
+  .meta({ id: "ModelFile" });
+export type ModelFile = z.infer<typeof modelFileSchema>;
+
+/** A model that a hive has on disk; every fact is read from the GGUF header, never guessed from its name. */
 export const hiveModelSchema = z
   .object({
     id: modelIdSchema,
@@ -23,6 +37,12 @@ export const hiveModelSchema = z
     parameters: z.number().nullable(),
     context_length: z.int().nullable().describe("What the model was trained for, in tokens."),
     has_chat_template: z.boolean(),
+    reference: z.string().nullable().default(null).describe("What it was downloaded or imported as."),
+    revision: z.string().nullable().default(null).describe("The hub's commit it was downloaded at."),
+    aliases: z.array(modelIdSchema).default([]),
+    pinned: z.boolean().default(false),
+    files: z.array(modelFileSchema).default([]),
+    memory: modelMemoryFactsSchema.nullable().default(null).describe("What an estimate of its memory is made from."),
   })
   .meta({ id: "HiveModel" });
 export type HiveModel = z.infer<typeof hiveModelSchema>;

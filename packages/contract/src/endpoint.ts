@@ -13,8 +13,8 @@ export type Method = "GET" | "POST" | "PATCH" | "DELETE";
  */
 export type Owner = "public" | "person" | "admin" | "hive" | "join_token" | "hive_process";
 
-/** What an endpoint answers: a JSON schema, or a stream or text that the caller reads itself. */
-export type Answer = z.ZodType | "event-stream" | "text" | "none";
+/** What an endpoint answers: a JSON schema, or a stream, bytes or text that the caller reads itself. */
+export type Answer = z.ZodType | "event-stream" | "bytes" | "text" | "none";
 
 export interface Endpoint {
   readonly method: Method;

@@ -92,6 +92,12 @@ export const errorCatalogue = {
     retry: "never",
     summary: "Something of that name or address exists already.",
   },
+  model_in_use: {
+    status: 409,
+    type: "invalid_request_error",
+    retry: "never",
+    summary: "A worker runs this model; `details` names it.",
+  },
   payload_too_large: {
     status: 413,
     type: "invalid_request_error",

@@ -1,7 +1,10 @@
 import { z } from "zod";
-import { capabilitiesSchema, hiveHealthSchema, hiveModelSchema } from "./capabilities.ts";
+import { capabilitiesSchema, hiveHealthSchema } from "./capabilities.ts";
 import type { EndpointTable } from "./endpoint.ts";
+import { hiveJobRequestSchema } from "./hive-jobs.ts";
 import { chatCompletionSchema, chatRequestSchema } from "./inference/chat.ts";
+import { jobAcceptedSchema, jobSchema, jobsQuerySchema } from "./jobs.ts";
+import { catalogueModelSchema, modelGrantSchema, modelUpdateSchema } from "./models.ts";
 import { workerSchema, workerSpawnSchema } from "./workers.ts";
 
 /** Every HTTP endpoint of a hive. */
@@ -45,9 +48,85 @@ export const hiveEndpoints = {
     path: "/v1/models",
     owner: "hive",
     tag: "models",
-    summary: "The models on this machine's disk.",
+    summary: "The models in this hive's catalogue, those that cannot be started included.",
     status: 200,
-    answer: z.object({ data: z.array(hiveModelSchema) }),
+    answer: z.object({ data: z.array(catalogueModelSchema) }),
+  },
+  updateModel: {
+    method: "PATCH",
+    path: "/v1/models/{id}",
+    owner: "hive",
+    tag: "models",
+    summary: "Pins a model, or gives it other names.",
+    status: 200,
+    body: modelUpdateSchema,
+    answer: catalogueModelSchema,
+  },
+  grantModel: {
+    method: "POST",
+    path: "/v1/models/{id}/grants",
+    owner: "hive",
+    tag: "models",
+    summary:
+      "Leave for another hive to fetch this model's files for an hour. It takes as long as reading the files when their SHA-256 is not known yet.",
+    status: 201,
+    answer: modelGrantSchema,
+  },
+  modelFile: {
+    method: "GET",
+    path: "/v1/models/{id}/files/{name}",
+    owner: "hive",
+    tag: "models",
+    summary: "A file of a model, whole or from a position (`Range: bytes=N-`); a grant's token opens it too.",
+    status: 200,
+    answer: "bytes",
+  },
+  startJob: {
+    method: "POST",
+    path: "/v1/jobs",
+    owner: "hive",
+    tag: "jobs",
+    summary: "Starts an operation that takes its time.",
+    status: 202,
+    body: hiveJobRequestSchema,
+    answer: jobAcceptedSchema,
+  },
+  listJobs: {
+    method: "GET",
+    path: "/v1/jobs",
+    owner: "hive",
+    tag: "jobs",
+    summary: "The jobs of this hive since it started, the newest first.",
+    status: 200,
+    query: jobsQuerySchema,
+    answer: z.object({ data: z.array(jobSchema) }),
+  },
+  getJob: {
+    method: "GET",
+    path: "/v1/jobs/{id}",
+    owner: "hive",
+    tag: "jobs",
+    summary: "One job.",
+    status: 200,
+    answer: jobSchema,
+  },
+  cancelJob: {
+    method: "DELETE",
+    path: "/v1/jobs/{id}",
+    owner: "hive",
+    tag: "jobs",
+    summary: "Cancels a job; without effect when it is over.",
+    status: 204,
+    answer: "none",
+  },
+  streamJob: {
+    method: "GET",
+    path: "/v1/jobs/{id}/stream",
+    owner: "hive",
+    tag: "jobs",
+    summary: "The job's whole log and then each new event, `[DONE]` last; `Last-Event-ID` resumes.",
+    status: 200,
+    answer: "event-stream",
   },
   listWorkers: {
     method: "GET",

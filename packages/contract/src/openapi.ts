@@ -54,7 +54,9 @@ function answerOf({ answer, status, summary }: Endpoint): Json {
         ? { "text/event-stream": { schema: { type: "string" } } }
         : answer === "text"
           ? { "text/plain": { schema: { type: "string" } } }
-          : { "application/json": { schema: schemaOf(answer, "output") } };
+          : answer === "bytes"
+            ? { "application/octet-stream": {} }
+            : { "application/json": { schema: schemaOf(answer, "output") } };
   return { [String(status)]: { description: summary, ...(content === undefined ? {} : { content }) }, ...errorAnswers };
 }
 

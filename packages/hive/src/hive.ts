@@ -15,8 +15,10 @@ import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
+import { HiveJobs } from "./jobs/hive-jobs.ts";
+import { describeModel } from "./models/describe.ts";
+import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
-import { describeModel, ModelCatalogue } from "./models/catalogue.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
@@ -108,12 +110,13 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
     this.#log.info("The hive stops.");
-    await Promise.all([drained, announcement?.withdraw()]);
+    await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
     await heartbeats.stop();
     await sender.close();
     await server.close();
+    await models.close();
     hardware.stop();
     unlock();
   }
@@ -124,6 +127,8 @@ interface Parts {
   readonly log: Logger;
   readonly hardware: Hardware;
   readonly supervisor: Supervisor;
+  readonly models: Models;
+  readonly jobs: HiveJobs;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -139,7 +144,17 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const identity = Identity.open(home);
   const log = openLog({ home, level: settings.logLevel, onTerminal: config.parent === "none" });
   const hardware = new Hardware(gpuSources(), pathToFileURL(config.workerCommand[1] ?? home).href);
-  const catalogue = new ModelCatalogue(config.modelDirs, log);
+  const models = openModels({
+    home,
+    folders: config.modelDirs,
+    hubUrl: settings.hubUrl,
+    hubToken: settings.hubToken,
+    stallMs: settings.downloadStallS * 1_000,
+    marginBytes: settings.diskMarginMb * 1024 ** 2,
+    clock: systemClock,
+    log,
+  });
+  const { catalogue } = models;
   const sampler = new Sampler(systemClock, () => hardware.gpus());
   const supervisor = new Supervisor({
     home,
@@ -154,6 +169,13 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     sharedMachine: config.parent === "ipc",
+  });
+  const jobs = new HiveJobs({
+    log,
+    clock: systemClock,
+    models,
+    supervisor,
+    selfCheck: { home, hardware, catalogue, database: models.database },
   });
   await Promise.all([hardware.start(), catalogue.scan()]);
   let scannedAt = systemClock.monotonic();
@@ -183,10 +205,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   };
   const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
     if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
+    const facts = supervisor.facts();
+    for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
     const [{ capabilities_rev }, node, workers] = await Promise.all([
       describe(),
       sampler.node(),
-      sampler.workers(supervisor.facts()),
+      sampler.workers(facts),
     ]);
     const { hiveId: hive_id } = identity;
     return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers };
@@ -209,7 +233,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       await rescan();
       return describe();
     },
-    models: async () => (await catalogue.scan()).map(describeModel),
+    models,
+    jobs,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
@@ -222,6 +247,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     log,
     hardware,
     supervisor,
+    models,
+    jobs,
     server: new HiveServer(app, relay),
     heartbeats,
     sender,

@@ -57,6 +57,37 @@ export const hiveSettings = {
     fallback: () => undefined,
     description: "More folders with models, separated by colons; each model is a folder with a GGUF file.",
   }),
+  hubUrl: setting({
+    env: "HF_ENDPOINT",
+    toml: "models.hub_url",
+    schema: z
+      .url({ protocol: /^https?$/u, error: "must be an http or https URL" })
+      .transform((url) => url.replace(/\/+$/u, "")),
+    fallback: () => "https://huggingface.co",
+    description: "Hub that models are downloaded from.",
+  }),
+  hubToken: setting({
+    env: "HF_TOKEN",
+    toml: "models.hub_token",
+    schema: optionalText,
+    fallback: () => undefined,
+    secret: true,
+    description: "Token of the hub, for models that are private or that one has to ask for.",
+  }),
+  downloadStallS: setting({
+    env: "RBEE_DOWNLOAD_STALL",
+    toml: "models.download_stall_s",
+    schema: seconds.refine((value) => value > 0, "must be more than 0"),
+    fallback: () => 60,
+    description: "Seconds without a byte after which a download is tried again.",
+  }),
+  diskMarginMb: setting({
+    env: "RBEE_DISK_MARGIN",
+    toml: "models.disk_margin_mb",
+    schema: z.coerce.number("must be a number of MB").min(0),
+    fallback: () => 512,
+    description: "MB of disk space that a download leaves free.",
+  }),
   announce: setting({
     env: "RBEE_MDNS",
     toml: "network.mdns",

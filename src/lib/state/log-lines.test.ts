@@ -13,6 +13,15 @@ describe("a log that arrives in pieces", () => {
     expect(texts(log)).toEqual(["one", "two", "green", "last"]);
   });
 
+  it("reads entries that are JSON, and leaves other lines alone", () => {
+    const log = new LogLines();
+    log.take('{"level":40,"time":1700000000000,"pid":1,"msg":"the queen is away","missed":10}\n{"level":"x"}\n');
+    expect(log.shown).toMatchObject([
+      { text: expect.stringMatching(/^\d\d:\d\d:\d\d {2}the queen is away {2}missed=10$/u) as string, level: "warn" },
+      { text: '{"level":"x"}', level: null },
+    ]);
+  });
+
   it("stands still while it is held and loses nothing", () => {
     const log = new LogLines();
     log.take("one\n");
@@ -30,6 +39,6 @@ describe("a log that arrives in pieces", () => {
     expect(log.shown[0]?.number).toBe(11);
     log.clear();
     log.take("again\n");
-    expect(log.shown).toEqual([{ number: 5_011, text: "again" }]);
+    expect(log.shown).toEqual([{ number: 5_011, text: "again", level: null }]);
   });
 });

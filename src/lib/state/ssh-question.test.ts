@@ -15,7 +15,14 @@ describe("what a machine asks a person", () => {
 
   it("is never to accept a key that has changed", () => {
     const changed = error("ssh_host_key_changed", { ...place, fingerprint, known_fingerprints: ["SHA256:b", 3] });
-    expect(questionOf(changed)).toMatchObject({ kind: "changed", known: ["SHA256:b"], revoked: false });
+    expect(questionOf(changed)).toMatchObject({
+      kind: "changed",
+      entry: "192.168.1.20",
+      known: ["SHA256:b"],
+      revoked: false,
+    });
+    const elsewhere = { ...changed, details: { ...changed.details, address: "127.0.0.1:2222" } };
+    expect(questionOf(elsewhere)).toMatchObject({ entry: "[127.0.0.1]:2222" });
   });
 
   it("is the one secret that the host wants, and whether the last one was wrong", () => {

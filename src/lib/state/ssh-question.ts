@@ -9,11 +9,11 @@ export type SshQuestion =
   | {
       kind: "changed";
       host: string;
+      /** The host and port under which its key is kept, as `ssh-keygen -R` takes them. */
+      entry: string;
       fingerprint: string;
       known: readonly string[];
       revoked: boolean;
-      message: string;
-      suggestion: string | null;
     }
   | {
       kind: "secret";
@@ -27,6 +27,13 @@ export type SshQuestion =
     };
 
 const textOf = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+
+/** `host:port` as known_hosts names it: a port of its own stands behind brackets. */
+function entryOf(address: string | null): string | null {
+  const parts = /^\[?(.+?)\]?:(\d+)$/u.exec(address ?? "");
+  if (parts === null) return null;
+  return parts[2] === "22" ? (parts[1] ?? null) : `[${parts[1] ?? ""}]:${parts[2] ?? ""}`;
+}
 
 /** Reads from an error what a person has to answer; null when there is nothing that an answer would change. */
 export function questionOf(error: JobError | null | undefined): SshQuestion | null {
@@ -47,11 +54,10 @@ export function questionOf(error: JobError | null | undefined): SshQuestion | nu
     return {
       kind: "changed",
       host,
+      entry: entryOf(textOf(details["address"])) ?? host,
       fingerprint,
       known: Array.isArray(known) ? known.filter((each) => typeof each === "string") : [],
       revoked: details["revoked"] === true,
-      message: error.message,
-      suggestion: error.suggestion ?? null,
     };
   }
   if (error.code !== "ssh_auth_failed" || details["needs"] === "key") return null;

@@ -132,7 +132,7 @@ async function errorOf(response: Response, options: ClientOptions): Promise<Rbee
 }
 
 async function readAnswer(response: Response, answer: Answer, options: ClientOptions): Promise<unknown> {
-  if (answer === "event-stream") return response;
+  if (answer === "event-stream" || answer === "bytes") return response;
   if (answer === "text") return response.text();
   if (answer === "none") {
     await response.body?.cancel();

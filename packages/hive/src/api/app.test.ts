@@ -73,7 +73,8 @@ describe("the routes of a hive", () => {
       supervisor,
       log: { error: unused } as never,
       capabilities: unused,
-      models: unused,
+      models: {} as never,
+      jobs: {} as never,
       logPath: "",
       reportTo: unused,
     });

@@ -5,11 +5,17 @@ import {
   RbeeError,
   toRbeeError,
   type Capabilities,
-  type HiveModel,
   type Endpoint,
 } from "@rbee/contract";
+import { eventStreamHeaders, lastEventId } from "@rbee/jobs";
 import { Hono, type Context } from "hono";
+import type { HiveJobs } from "../jobs/hive-jobs.ts";
 import type { Logger } from "../log.ts";
+import type { ModelCatalogue } from "../models/catalogue.ts";
+import { describeEntry } from "../models/describe.ts";
+import type { ModelGrants } from "../models/grants.ts";
+import { sendFile } from "../models/send-file.ts";
+import type { ModelStore } from "../models/store.ts";
 import { logStream } from "../logs/log-stream.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
@@ -23,7 +29,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** What the machine is and can run, after a fresh look. */
   readonly capabilities: () => Promise<Capabilities>;
-  readonly models: () => Promise<HiveModel[]>;
+  readonly models: { readonly catalogue: ModelCatalogue; readonly store: ModelStore; readonly grants: ModelGrants };
+  readonly jobs: HiveJobs;
   /** Where this hive writes its log. */
   readonly logPath: string;
   /** The queen has named the address that it wants heartbeats at. */
@@ -35,12 +42,16 @@ type EndpointName = keyof typeof hiveEndpoints;
 /** Relayed on node's own objects before a request comes here. */
 type RelayedName = "chat";
 
+/** Sources with the files of a model that is split over hundreds are long. */
+const jobBodyBytes = 1024 * 1024;
+
 const plainText = { "content-type": "text/plain; charset=utf-8" };
 const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
-  const { hiveId, supervisor, capabilities, models, logPath, reportTo } = options;
+  const { hiveId, supervisor, capabilities, logPath, reportTo, jobs } = options;
+  const { catalogue, store } = options.models;
   const idOf = (context: Context) => context.req.param("id") ?? "";
   return {
     health: () => Response.json({ status: "alive", version, api_version: apiVersion, hive_id: hiveId }),
@@ -49,11 +60,42 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       if (queen_url !== undefined) reportTo(queen_url.replace(/\/+$/u, ""));
       return Response.json(await capabilities());
     },
+    listModels: async () => {
+      await catalogue.scan();
+      return Response.json({ data: [...catalogue.models, ...catalogue.broken].map(describeEntry) });
+    },
+    updateModel: async (context) => {
+      const change = await readBody(hiveEndpoints.updateModel.body, context.req.raw);
+      return Response.json(describeEntry(await store.update(idOf(context), change)));
+    },
+    grantModel: async (context) => {
+      const grant = await store.grant(idOf(context), context.req.raw.signal);
+      return Response.json(grant, { status: hiveEndpoints.grantModel.status });
+    },
+    modelFile: async (context) =>
+      sendFile(await store.get(idOf(context)), context.req.param("name") ?? "", context.req.header("range")),
+    startJob: async (context) => {
+      const request = await readBody(hiveEndpoints.startJob.body, context.req.raw, jobBodyBytes);
+      return Response.json(jobs.start(request), { status: hiveEndpoints.startJob.status });
+    },
+    listJobs: (context) =>
+      Response.json({ data: jobs.jobs.list(parseInput(hiveEndpoints.listJobs.query, context.req.query())) }),
+    getJob: (context) => Response.json(jobs.jobs.get(idOf(context))),
+    cancelJob: (context) => {
+      jobs.jobs.cancel(idOf(context));
+      return new Response(null, { status: hiveEndpoints.cancelJob.status });
+    },
+    streamJob: (context) => {
+      const stream = jobs.jobs.stream(idOf(context), {
+        afterSeq: lastEventId(context.req.raw),
+        signal: context.req.raw.signal,
+      });
+      return new Response(stream, { headers: eventStreamHeaders });
+    },
     logs: (context) => {
       const query = parseInput(hiveEndpoints.logs.query, context.req.query());
       return new Response(logStream({ path: logPath, ...query }), { headers: plainText });
     },
-    listModels: async () => Response.json({ data: await models() }),
     listWorkers: () => Response.json({ data: supervisor.list() }),
     spawnWorker: async (context) => {
       const request = await readBody(hiveEndpoints.spawnWorker.body, context.req.raw);
@@ -91,14 +133,21 @@ function methodsAt(path: string): string[] {
   ];
 }
 
+/** Lets through who knows the hive's token, and to a model's files also who has leave to fetch them. */
+function authenticate(name: string, context: Context, { gate, models }: AppOptions): void {
+  const authorization = context.req.header("authorization");
+  if (name === "modelFile" && models.grants.allows(authorization, context.req.param("id") ?? "")) return;
+  gate.check(authorization);
+}
+
 /** The hive's HTTP API but for the relay; its routes are the contract's table. */
 export function createApp(options: AppOptions): Hono {
-  const { gate, log } = options;
+  const { log } = options;
   const app = new Hono();
   for (const [name, handler] of Object.entries(handlers(options))) {
     const endpoint: Endpoint = hiveEndpoints[name as Exclude<EndpointName, RelayedName>];
     app.on(endpoint.method, honoPath(endpoint.path), (context) => {
-      if (endpoint.owner !== "public") gate.check(context.req.header("authorization"));
+      if (endpoint.owner !== "public") authenticate(name, context, options);
       return handler(context);
     });
   }

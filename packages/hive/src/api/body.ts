@@ -1,9 +1,9 @@
 import { parseInput, RbeeError } from "@rbee/contract";
 import type { z } from "zod";
 
-const largestBytes = 64 * 1024;
+const usualBytes = 64 * 1024;
 
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, largestBytes: number): Promise<string> {
   const tooLarge = () => new RbeeError("payload_too_large", `The request body is larger than ${largestBytes} bytes.`);
   if (Number(request.headers.get("content-length") ?? 0) > largestBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
@@ -20,8 +20,12 @@ async function readText(request: Request): Promise<string> {
  * Reads and parses a small JSON body; a hive is never sent a large one but through the relay.
  * @throws {RbeeError} `invalid_request`, `payload_too_large`.
  */
-export async function readBody<S extends z.ZodType>(schema: S, request: Request): Promise<z.output<S>> {
-  const text = await readText(request);
+export async function readBody<S extends z.ZodType>(
+  schema: S,
+  request: Request,
+  largestBytes = usualBytes,
+): Promise<z.output<S>> {
+  const text = await readText(request, largestBytes);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,5 +1,7 @@
 import { stat } from "node:fs/promises";
 import { gguf, GGMLFileQuantizationType } from "@huggingface/gguf";
+import type { ModelMemoryFacts } from "@rbee/contract";
+import { memoryFactsOf, positiveInteger, type Metadata } from "./memory-facts.ts";
 
 /** What a GGUF file's header says about the model in it. */
 export interface GgufHeader {
@@ -10,46 +12,59 @@ export interface GgufHeader {
   readonly parameters: number | null;
   readonly quantization: string | null;
   readonly hasChatTemplate: boolean;
-  /** Bytes of attention cache for one token at 16 bits; null when the header does not tell. */
-  readonly cacheBytesPerToken: number | null;
-  readonly vocabularySize: number | null;
+  readonly memory: ModelMemoryFacts;
+  /** Files that the model is split over; 1 when it is not. */
+  readonly parts: number;
+  /** Which of them this is, from 0. */
+  readonly part: number;
 }
 
-type Metadata = Readonly<Record<string, unknown>>;
-
-const bytesPerCacheValue = 2;
+/** `[values per block, bytes per block]` of tensor types, by their number in a GGUF file. */
+const tensorBlocks: Readonly<Record<number, readonly [number, number]>> = {
+  0: [1, 4],
+  1: [1, 2],
+  2: [32, 18],
+  3: [32, 20],
+  6: [32, 22],
+  7: [32, 24],
+  8: [32, 34],
+  9: [32, 36],
+  10: [256, 84],
+  11: [256, 110],
+  12: [256, 144],
+  13: [256, 176],
+  14: [256, 210],
+  15: [256, 292],
+  16: [256, 66],
+  17: [256, 74],
+  18: [256, 98],
+  19: [256, 50],
+  20: [32, 18],
+  21: [256, 110],
+  22: [256, 82],
+  23: [256, 136],
+  24: [1, 1],
+  25: [1, 2],
+  26: [1, 4],
+  27: [1, 8],
+  28: [1, 8],
+  29: [256, 56],
+  30: [1, 2],
+  34: [256, 54],
+  35: [256, 66],
+  39: [32, 17],
+};
 
 function text(value: unknown): string | null {
   return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
 }
 
-function count(value: unknown): number | null {
-  const number = typeof value === "bigint" ? Number(value) : value;
-  return typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : null;
-}
-
-/** Key and value heads over all layers; some models have a different number in each layer. */
-function cacheHeads(metadata: Metadata, key: (name: string) => string, layers: number): number | null {
-  const perLayer = metadata[key("attention.head_count_kv")] ?? metadata[key("attention.head_count")];
-  if (Array.isArray(perLayer)) {
-    const heads = perLayer.map((value) => Number(value));
-    return heads.every((value) => Number.isFinite(value)) ? heads.reduce((sum, value) => sum + value, 0) : null;
-  }
-  const heads = count(perLayer);
-  return heads === null ? null : heads * layers;
-}
-
-function cacheBytesPerToken(metadata: Metadata, key: (name: string) => string): number | null {
-  const layers = count(metadata[key("block_count")]);
-  const width = count(metadata[key("embedding_length")]);
-  const attentionHeads = metadata[key("attention.head_count")];
-  const headCount = count(Array.isArray(attentionHeads) ? attentionHeads[0] : attentionHeads);
-  const headWidth = width === null || headCount === null ? null : width / headCount;
-  const keyWidth = count(metadata[key("attention.key_length")]) ?? headWidth;
-  const valueWidth = count(metadata[key("attention.value_length")]) ?? headWidth;
-  const heads = layers === null ? null : cacheHeads(metadata, key, layers);
-  if (heads === null || keyWidth === null || valueWidth === null) return null;
-  return heads * (keyWidth + valueWidth) * bytesPerCacheValue;
+/** Bytes of a tensor; at least one when its type is not known here. */
+function tensorBytes({ shape, dtype }: { shape: readonly bigint[]; dtype: number }): number {
+  const block = tensorBlocks[dtype];
+  if (block === undefined) return 1;
+  const values = shape.reduce((product, length) => product * Number(length), 1);
+  return Math.ceil(values / block[0]) * block[1];
 }
 
 /**
@@ -57,28 +72,35 @@ function cacheBytesPerToken(metadata: Metadata, key: (name: string) => string): 
  * @throws {Error} when the file is not GGUF, is cut off, or lacks what every model has.
  */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
+  const { size } = await stat(path);
+  if (size < 24) throw new Error("it is too short to be a GGUF file");
   const { metadata, tensorInfos, tensorDataOffset, parameterCount } = await gguf(path, {
     allowLocalFile: true,
     computeParametersCount: true,
   });
-  const { size } = await stat(path);
-  const lastTensor = tensorInfos.reduce((last, { offset }) => (offset > last ? offset : last), 0n);
-  if (tensorInfos.length === 0 || Number(tensorDataOffset + lastTensor) >= size)
-    throw new Error("the file ends before its last tensor");
   const values = metadata as unknown as Metadata;
+  const parts = positiveInteger(values["split.count"]) ?? 1;
+  const end = tensorInfos.reduce(
+    (last, tensor) => Math.max(last, Number(tensorDataOffset + tensor.offset) + tensorBytes(tensor)),
+    0,
+  );
+  // The first of several parts may hold the header alone.
+  if (tensorInfos.length === 0 && parts === 1) throw new Error("it holds no tensors");
+  if (end > size) throw new Error("the file ends before its last tensor");
+  const part = positiveInteger(values["split.no"]) ?? 0;
   const architecture = text(values["general.architecture"]);
-  if (architecture === null) throw new Error("the header names no architecture");
-  const key = (name: string) => `${architecture}.${name}`;
+  // The other parts of a split model hold tensors and little else.
+  if (architecture === null && part === 0) throw new Error("the header names no architecture");
   const fileType = values["general.file_type"];
-  const tokens = values["tokenizer.ggml.tokens"];
   return {
     name: text(values["general.name"]),
     architecture,
-    contextLength: count(values[key("context_length")]),
+    contextLength: positiveInteger(values[`${architecture ?? ""}.context_length`]),
     parameters: parameterCount,
     quantization: typeof fileType === "number" ? (GGMLFileQuantizationType[fileType] ?? null) : null,
     hasChatTemplate: text(values["tokenizer.chat_template"]) !== null,
-    cacheBytesPerToken: cacheBytesPerToken(values, key),
-    vocabularySize: Array.isArray(tokens) ? tokens.length : count(values[key("vocab_size")]),
+    memory: memoryFactsOf(values, architecture ?? ""),
+    parts,
+    part,
   };
 }

@@ -8,8 +8,9 @@ import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
+import { HiveJobs } from "../jobs/hive-jobs.ts";
+import { openModels, type Models } from "../models/open.ts";
 import { logPathIn } from "../log.ts";
-import { describeModel, ModelCatalogue } from "../models/catalogue.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
 import { temporaryFolder } from "./fixture.ts";
@@ -23,6 +24,8 @@ export interface SmallHive {
   readonly home: string;
   readonly url: string;
   readonly supervisor: Supervisor;
+  readonly models: Models;
+  readonly jobs: HiveJobs;
   readonly lines: LogLine[];
   readonly client: HiveClient;
   /** Every address that the queen has named. */
@@ -31,21 +34,35 @@ export interface SmallHive {
   spawn(): Promise<Worker>;
 }
 
+export interface SmallHiveOptions {
+  clock?: Clock;
+  loadTimeoutMs?: number;
+  idleStopS?: number;
+  command?: readonly string[];
+  home?: string;
+  hubUrl?: string;
+  hubToken?: string;
+  stallMs?: number;
+  marginBytes?: number;
+}
+
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
-export async function smallHive(
-  life = "good",
-  options: {
-    clock?: Clock;
-    loadTimeoutMs?: number;
-    idleStopS?: number;
-    command?: readonly string[];
-    home?: string;
-  } = {},
-): Promise<SmallHive> {
+export async function smallHive(life = "good", options: SmallHiveOptions = {}): Promise<SmallHive> {
   const home = options.home ?? temporaryFolder();
   makeHome(home);
   const { log, lines } = recordedLog();
-  const catalogue = new ModelCatalogue([`${home}/models`, shippedModels], log);
+  const clock = options.clock ?? systemClock;
+  const models = openModels({
+    home,
+    folders: [`${home}/models`, shippedModels],
+    hubUrl: options.hubUrl ?? "http://127.0.0.1:9",
+    hubToken: options.hubToken,
+    stallMs: options.stallMs ?? 60_000,
+    marginBytes: options.marginBytes ?? 0,
+    clock,
+    log,
+  });
+  const { catalogue } = models;
   const hardware = new Hardware([], import.meta.url);
   const supervisor = new Supervisor({
     home,
@@ -53,7 +70,7 @@ export async function smallHive(
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
-    clock: options.clock ?? systemClock,
+    clock,
     log,
     slots: 2,
     threads: 1,
@@ -62,6 +79,13 @@ export async function smallHive(
     sharedMachine: true,
   });
   supervisor.start();
+  const jobs = new HiveJobs({
+    log,
+    clock,
+    models,
+    supervisor,
+    selfCheck: { home, hardware, catalogue, database: models.database },
+  });
   const gate = new TokenGate(token);
   const named: string[] = [];
   const app = createApp({
@@ -70,7 +94,8 @@ export async function smallHive(
     supervisor,
     log,
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
-    models: async () => (await catalogue.scan()).map(describeModel),
+    models,
+    jobs,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
@@ -78,13 +103,14 @@ export async function smallHive(
   const server = new HiveServer(app, relay);
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {
-    await supervisor.stopAll(0);
+    await Promise.all([supervisor.stopAll(0), jobs.stop()]);
     await server.close();
+    await models.close();
   });
   const client = hiveClient({ baseUrl: url, token });
   const spawn = async () => {
     const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
     return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
   };
-  return { home, url, supervisor, lines, client, named, spawn };
+  return { home, url, supervisor, models, jobs, lines, client, named, spawn };
 }

@@ -1,22 +1,18 @@
-import { RbeeError, type Backend, type Device, type WorkerSpawn } from "@rbee/contract";
+import { estimateMemory, memorySafety, RbeeError, type Backend, type Device, type WorkerSpawn } from "@rbee/contract";
 import type { LocalModel } from "../models/catalogue.ts";
 
-/** Head room on every estimate of memory. */
-const safety = 1.2;
-/** What a worker process needs beside weights and attention cache: runtime, buffers, tokenizer. */
-const processMb = 128;
-const bytesPerMb = 1024 * 1024;
-/** Tokens of context per slot that a worker takes when nothing is asked for; its own rule, in the contract. */
-export const defaultContextLimit = 8_192;
-
-/** Memory that a worker of this model will need, in MB, head room included. */
-export function estimateMb(model: LocalModel, slots: number, contextLength: number | undefined): number {
-  const { contextLength: trained, cacheBytesPerToken, vocabularySize } = model.header;
-  const context = contextLength ?? Math.min(trained ?? defaultContextLimit, defaultContextLimit);
-  const cache = (cacheBytesPerToken ?? 0) * context * slots;
-  // One row of logits per token of a full batch.
-  const logits = (vocabularySize ?? 0) * 4 * Math.min(512, context);
-  return Math.ceil(((model.sizeBytes + cache + logits) / bytesPerMb + processMb) * safety);
+/** Memory that a worker of this model needs on a device of that backend, in MB, head room included. */
+export function needOf(
+  { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
+  slots: number,
+  contextLength: number | undefined,
+  backend: Backend,
+): number {
+  const { device_mb } = estimateMemory(
+    { sizeBytes, trainedContext: header.contextLength, facts: header.memory },
+    { backend, slots, contextLength },
+  );
+  return Math.ceil(device_mb * memorySafety);
 }
 
 /** What is free on the machine now. Unknown is null, and is not held against a worker. */
@@ -36,6 +32,8 @@ export interface Machine {
 export interface Placement {
   readonly backend: Backend;
   readonly device: string;
+  /** What it needs there, in MB. */
+  readonly needMb: number;
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
@@ -86,18 +84,20 @@ function memoryOf(
 
 /**
  * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room.
+ * @param need MB that it takes on a device of a backend.
  * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
  */
-export function placeWorker(request: WorkerSpawn, needMb: number, machine: Machine): Placement {
+export function placeWorker(request: WorkerSpawn, need: (backend: Backend) => number, machine: Machine): Placement {
   const devices = candidates(request, machine);
   const fit = devices.find((device) => {
     const { freeMb } = memoryOf(device, machine.memory);
-    return freeMb === null || freeMb >= needMb;
+    return freeMb === null || freeMb >= need(device.backend);
   });
-  if (fit !== undefined) return { backend: fit.backend, device: fit.id };
+  if (fit !== undefined) return { backend: fit.backend, device: fit.id, needMb: need(fit.backend) };
   const best = devices[0];
   if (best === undefined) throw new RbeeError("backend_unavailable", "This hive has no device.");
   const { freeMb, code } = memoryOf(best, machine.memory);
+  const needMb = need(best.backend);
   const have = Math.max(0, Math.floor(freeMb ?? 0));
   const kind = code === "insufficient_ram" ? "memory" : "GPU memory";
   throw new RbeeError(

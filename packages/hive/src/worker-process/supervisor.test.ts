@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { workerSchema, workerTelemetrySchema, type RbeeError } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
 import { processStartedAt } from "../hardware/processes.ts";
 import { eventually } from "../testing/eventually.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { smallHive, token, type SmallHive } from "../testing/small-hive.ts";
+import { shippedModels, smallHive, token, type SmallHive } from "../testing/small-hive.ts";
 
 const alive = (pid: number | null) => pid !== null && processStartedAt(pid) !== null;
 const stateOf = ({ supervisor }: SmallHive, id: string) => supervisor.get(id).state;
@@ -50,7 +50,11 @@ describe("starting a worker", () => {
     expect(await codeOf({ model: "broken" })).toBe("model_not_found");
     expect(await codeOf({ backend: "cuda" })).toBe("backend_unavailable");
     expect(await codeOf({ device: "cuda:0" })).toBe("backend_unavailable");
-    expect(await codeOf({ slots: 64, context_length: 1_048_576 })).toBe("insufficient_ram");
+    // A file with a hole of a terabyte behind the last tensor.
+    mkdirSync(join(hive.home, "models", "huge"));
+    copyFileSync(join(shippedModels, "bee-tiny", "bee-tiny-q8_0.gguf"), join(hive.home, "models", "huge", "m.gguf"));
+    truncateSync(join(hive.home, "models", "huge", "m.gguf"), 1024 ** 4);
+    expect(await codeOf({ model: "huge" })).toBe("insufficient_ram");
     expect(hive.supervisor.list()).toEqual([]);
   });
 

@@ -8,7 +8,7 @@ import type { Logger } from "../log.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { pruneLogs, readLogLines } from "./log-file.ts";
-import { estimateMb, placeWorker, type Machine } from "./placement.ts";
+import { needOf, placeWorker, type Machine } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -63,6 +63,11 @@ export class Supervisor {
     return [...this.#workers.values()].filter(({ state }) => state !== "stopped").map((worker) => worker.facts());
   }
 
+  /** The workers that run a model, or are about to. */
+  using(modelId: string): string[] {
+    return [...this.#workers.values()].filter(({ running, model }) => running && model === modelId).map(({ id }) => id);
+  }
+
   /** @throws {RbeeError} `worker_not_found`. */
   get(id: string): SupervisedWorker {
     const worker = this.#workers.get(id);
@@ -78,7 +83,6 @@ export class Supervisor {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
     const slots = request.slots ?? this.#options.slots;
-    const needMb = estimateMb(model, slots, request.context_length);
     const [{ cpu }, machine, gpus] = await Promise.all([
       this.#options.hardware.inventory(),
       this.#machine(),
@@ -86,7 +90,11 @@ export class Supervisor {
     ]);
     this.#refuseWhenFull();
     // From here on nothing waits, so that two spawns cannot both be promised the same memory.
-    const { backend, device } = placeWorker(request, needMb, this.#withReservations(machine));
+    const { backend, device, needMb } = placeWorker(
+      request,
+      (on) => needOf(model, slots, request.context_length, on),
+      this.#withReservations(machine),
+    );
     const { threads, sharedMachine, command, loadTimeoutMs, runFiles, clock, log } = this.#options;
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
@@ -113,6 +121,7 @@ export class Supervisor {
       log,
     });
     this.#workers.set(id, worker);
+    this.#options.catalogue.touch(model.id);
     log.info({ worker_id: id, model: model.id, device, need_mb: needMb }, `Loading ${model.id} on ${device}.`);
     return worker.snapshot();
   }
@@ -150,8 +159,9 @@ export class Supervisor {
         details: { available: this.#options.catalogue.models.map((model) => model.id) },
       });
     if ("broken" in found)
-      throw new RbeeError("model_not_found", `The file of ${id} on this hive cannot be read: ${found.broken}.`, {
+      throw new RbeeError("model_not_found", `${id} on this hive cannot be started: ${found.broken}.`, {
         param: "model",
+        details: { state: found.state },
         suggestion: "Download the model again.",
       });
     return found;

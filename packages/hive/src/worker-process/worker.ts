@@ -85,6 +85,10 @@ export class SupervisedWorker {
     return this.state === "starting" || this.state === "loading";
   }
 
+  get model(): string {
+    return this.#options.process.model;
+  }
+
   get device(): string {
     return this.#options.process.device;
   }

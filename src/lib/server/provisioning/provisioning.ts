@@ -1,4 +1,4 @@
-import { RbeeError, type NearbyMachine } from "@rbee/contract";
+import type { NearbyMachine } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
 import { program } from "#lib/server/program/index.ts";
 import { createMachineAccess } from "./access.ts";
@@ -6,7 +6,7 @@ import { adopt } from "./adopt/index.ts";
 import { createLogs } from "./logs/index.ts";
 import { machineOf } from "./machine-of.ts";
 import { createAnnouncements, createNearby } from "./nearby/index.ts";
-import { check, install } from "./operations.ts";
+import { createMachineOperations } from "./operations.ts";
 import { createOneAtATime } from "./one-at-a-time.ts";
 import type { Parts, ProvisioningOptions } from "./parts.ts";
 import { createBeehives, createBeehiveStore } from "./registry/index.ts";
@@ -45,18 +45,9 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
   const nearby = createNearby({ ...parts, configDir: settings.configDir, announcements });
   let timer: NodeJS.Timeout | undefined;
 
-  const notYet = (what: string) => (): never => {
-    throw new RbeeError("invalid_request", `This queen cannot ${what} yet.`);
-  };
   const operations: HiveOperations = {
-    check: (input) => check(parts, input),
-    install: (input, signal) => install(parts, input, signal),
+    ...createMachineOperations(parts),
     adopt: (input, signal) => adopt(parts, input, signal),
-    upgrade: notYet("upgrade hives"),
-    rollback: notYet("roll hives back"),
-    uninstall: notYet("uninstall hives"),
-    start: notYet("start hives"),
-    stop: notYet("stop hives"),
     sync: (input, signal) => sync({ ...parts, operations, version: program.version }, input, signal),
   };
 

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Capabilities, Heartbeat, HiveModel, Role } from "@rbee/contract";
+import { hiveModelSchema, type Capabilities, type Heartbeat, type HiveModel, type Role } from "@rbee/contract";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { ClientInfo, Person } from "#lib/server/accounts/index.ts";
@@ -63,7 +63,7 @@ export function heartbeat(hiveId: string, change: Partial<Heartbeat> = {}): Hear
 }
 
 export function hiveModel(id: string, sizeMb = 4): HiveModel {
-  return {
+  return hiveModelSchema.parse({
     id,
     name: id,
     size_bytes: sizeMb * 1024 * 1024,
@@ -72,7 +72,7 @@ export function hiveModel(id: string, sizeMb = 4): HiveModel {
     parameters: 1_000_000,
     context_length: 1024,
     has_chat_template: true,
-  };
+  });
 }
 
 export function capabilities(hiveId: string, models: HiveModel[]): Capabilities {

@@ -52,9 +52,11 @@ export const addMachine = {
     shown: "Shown now",
     known: "Known until now",
     what: "What to do",
-    ask: "Was the machine installed anew, or its SSH server? If nobody did that, something else may be posing as it: find out before anything else.",
-    forget: "If it was, remove its old key on the queen's machine and try again:",
-    nothingSent: "Nothing was sent there.",
+    ask: "Was the machine installed anew, or its SSH server? If nobody did that, find out what answers there before anything else.",
+    forget:
+      "If it was, remove its old key on the queen's machine and try again. The first line is for keys accepted here (the file lies in RBEE_HOME), the second for keys of ssh itself:",
+    revoked: "Give the machine a new host key, or remove the @revoked line from known_hosts.",
+    nothingSent: "Something else may be posing as this machine, so nothing was sent to it.",
   },
   secret: {
     password: "Password",

@@ -1,19 +1,18 @@
 import type { InstallMethod, SshAccess } from "@rbee/contract";
 import type { Bundle, BundleManifest } from "@rbee/bundle";
-import { narrate, step } from "@rbee/jobs";
+import { narrate } from "@rbee/jobs";
 import { type Checked, checkMachine } from "../preflight/index.ts";
 import type { Parts } from "../parts.ts";
 import { serviceFor } from "../service/index.ts";
 import type { InstalledHive } from "../types.ts";
 import { treeName } from "../layout.ts";
-import { awaitHeartbeat } from "./heartbeat.ts";
-import { type FoundIdentity, identityFor, identityText, readIdentity } from "./identity.ts";
+import { type FoundIdentity, identityFor, readIdentity } from "./identity.ts";
 import { nameFor } from "./names.ts";
-import { type Remote, run, writeText } from "./remote.ts";
-import { installService, startHive, stopHive } from "./running.ts";
+import { type Remote, run } from "./remote.ts";
+import { noChanges, replaceHive } from "./replace.ts";
 import { createFolders, prepareBundle, readArchive, sendBundle } from "./sending.ts";
 import { buildThere, sourceExists } from "./by-git.ts";
-import { linkScript, readStanding, standingScript, tidyScript, versionScript } from "./trees.ts";
+import { readStanding, standingScript, tidyScript, versionScript } from "./trees.ts";
 import { type Before, undo } from "./undo.ts";
 
 /** What is to be on a machine in the end. */
@@ -93,11 +92,7 @@ class Placing {
   readonly #parts: Parts;
   readonly #remote: Remote;
   readonly #plan: Plan;
-  /** Whether what ran before was changed already. */
-  #touched = false;
-  #sourceIsNew = false;
-  #stopExpecting: () => void = () => {};
-  #newHiveId: string | null = null;
+  readonly #changes = noChanges();
 
   constructor(parts: Parts, remote: Remote, plan: Plan) {
     this.#parts = parts;
@@ -119,17 +114,12 @@ class Placing {
         if (same !== null) return this.#done(same, bundle.manifest, "already_installed");
         placed = await this.#send(bundle);
       }
-      const { hiveId, manifest } = await this.#replace(placed);
+      const hiveId = await this.#replace(placed);
       signal.throwIfAborted();
-      await this.#tidy(treeName(manifest), signal);
-      return this.#done(hiveId, manifest, "install_complete");
+      await this.#tidy(placed.tree, signal);
+      return this.#done(hiveId, placed.manifest, "install_complete");
     } catch (error) {
-      this.#stopExpecting();
-      await undo(this.#parts, this.#remote, this.#plan.before, {
-        touched: this.#touched,
-        hiveId: this.#newHiveId,
-        sourceIsNew: this.#sourceIsNew,
-      });
+      await undo(this.#parts, this.#remote, this.#plan.before, this.#changes);
       throw error;
     }
   }
@@ -157,7 +147,7 @@ class Placing {
   async #build(git: { repo: string; branch: string }): Promise<Placed> {
     const { layout } = this.#remote;
     await createFolders(this.#remote, null);
-    this.#sourceIsNew = !(await sourceExists(this.#remote));
+    this.#changes.sourceIsNew = !(await sourceExists(this.#remote));
     return buildThere(this.#remote, this.#plan.checked.facts, { ...git, source: layout.source });
   }
 
@@ -169,41 +159,19 @@ class Placing {
     return end.exitCode === 0 && end.stdout.includes(version);
   }
 
-  /** From `verify` on: what ran before makes way, and the new one has to report. */
-  async #replace({ tree, manifest }: Placed): Promise<{ hiveId: string; manifest: BundleManifest }> {
+  async #replace({ tree, manifest }: Placed): Promise<string> {
     const { wanted, found, before, checked } = this.#plan;
-    const { layout, name } = this.#remote;
-    const { registry } = this.#parts.hives;
-    await verify(this.#remote, tree, manifest);
-    const queenUrl = checked.queenUrl ?? "";
-    const identity = identityFor(found.file, { queenUrl, name, port: wanted.port });
-    const hiveId = identity.hive_id;
-    if (registry.find(hiveId) === undefined) this.#newHiveId = hiveId;
-
-    this.#touched = true;
-    if (before.wasRunning) await stopHive(this.#remote);
-    await step(
-      "switch",
-      { timeoutMs: 30_000, message: `Putting build ${manifest.build} in its place` },
-      async (signal) => {
-        await writeText(this.#remote, layout.identity, identityText(identity), signal);
-        const { current, previous } = before.standing;
-        const links = { current: tree, previous: current === tree ? previous : current };
-        await run(this.#remote, "switch", linkScript(layout, links), signal);
-      },
-    );
-    await installService(this.#remote, wanted.autoStart);
-    this.#stopExpecting = this.#parts.hives.expect({ hiveId, token: identity.hive_token, name, enrolment: "ssh" });
-    const startedAt = this.#parts.now();
-    await startHive(this.#remote);
-    await awaitHeartbeat(this.#parts, this.#remote, {
-      hiveId,
-      port: wanted.port,
-      queenUrl,
-      build: manifest.build,
-      startedAt,
-    });
-    return { hiveId, manifest };
+    const { current, previous } = before.standing;
+    const { port, autoStart } = wanted;
+    const identity = identityFor(found.file, { queenUrl: checked.queenUrl ?? "", name: this.#remote.name, port });
+    const { version, build } = manifest;
+    const replacement = {
+      ...{ tree, version, build, identity, port, autoStart },
+      previous: current === tree ? previous : current,
+      stopFirst: before.wasRunning || current !== null,
+    };
+    await replaceHive(this.#parts, this.#remote, replacement, this.#changes);
+    return identity.hive_id;
   }
 
   /** What is left over does no harm, so that a failure here fails nothing. */
@@ -236,20 +204,6 @@ class Placing {
 export interface Placed {
   readonly tree: string;
   readonly manifest: BundleManifest;
-}
-
-/**
- * The step `verify`: runs the program of a tree on the machine.
- * @throws {RbeeError} `ssh_command_failed` with what it said when it does not run or is another version
- */
-export function verify(remote: Remote, tree: string, { version }: Pick<BundleManifest, "version">): Promise<void> {
-  return step("verify", { timeoutMs: 30_000, message: `Trying the program on ${remote.name}` }, async (signal) => {
-    const { stdout } = await run(remote, "rbee-hive --version", versionScript(remote.layout, tree), signal);
-    const said = stdout.trim();
-    narrate({ action: "version", message: said });
-    if (!said.includes(version))
-      throw new Error(`The program that was put there says "${said}" instead of its version ${version}`);
-  });
 }
 
 /** Keeps a machine in the registry, under the one name that it has now. */

@@ -2,6 +2,7 @@ import { cleanUp, narrate } from "@rbee/jobs";
 import type { Parts } from "../parts.ts";
 import { quote } from "../ssh/index.ts";
 import { type Remote, run, writeText } from "./remote.ts";
+import type { Changes } from "./replace.ts";
 import { startNow, stopNow } from "./running.ts";
 import { linkScript, readStanding, type Standing, standingScript, tidyScript, undoFirstScript } from "./trees.ts";
 
@@ -19,15 +20,11 @@ const limitMs = 120_000;
 /**
  * Puts a machine back after an installation that failed: a first one leaves nothing behind, a later one leaves the
  * version that ran before, running. Tells what could not be done; never throws, so that the first error stays the job's.
- * @param touched whether the hive that ran, its links or its service were changed already
  */
-export async function undo(
-  parts: Parts,
-  remote: Remote,
-  before: Before,
-  { touched, hiveId, sourceIsNew }: { touched: boolean; hiveId: string | null; sourceIsNew: boolean },
-): Promise<void> {
+export async function undo(parts: Parts, remote: Remote, before: Before, changes: Changes): Promise<void> {
   const { layout, service, name } = remote;
+  const { touched, newHiveId, sourceIsNew } = changes;
+  changes.stopExpecting();
   const { standing } = before;
   const isFirst = standing.current === null;
   const message = isFirst ? `Removing what was put on ${name}` : `Bringing back what ran on ${name} before`;
@@ -51,7 +48,7 @@ export async function undo(
         if (before.identityText === null) await run(remote, "hive.json", `rm -f -- ${quote(layout.identity)}`, signal);
         else if (touched) await writeText(remote, layout.identity, before.identityText, signal);
         await run(remote, "clean_up", undoFirstScript(layout, standing, trees), signal);
-        if (touched && hiveId !== null) parts.hives.forget(hiveId);
+        if (newHiveId !== null) parts.hives.forget(newHiveId);
         narrate({ action: "removed", message: `Nothing of it is left on ${name}.` });
       } else {
         await run(remote, "tidy", tidyScript(layout, trees, standing.trees), signal);

@@ -18,6 +18,24 @@ export interface Checked {
 }
 
 /**
+ * Looks at a machine without judging it.
+ * @throws {RbeeError} as running a command there does
+ */
+export function lookAt(
+  parts: Pick<Parts, "settings">,
+  machine: Machine,
+  { target, port }: { target: string; port: number },
+  signal: AbortSignal,
+): Promise<{ layout: Layout; facts: Facts }> {
+  const { host, port: sshPort } = machine.target;
+  return machine.use(signal, async (connection) => {
+    const layout = layoutOf(await remoteHome(connection), parts.settings);
+    const output = await look(connection, layout, port, signal);
+    return { layout, facts: readFacts(output, { name: target, address: `${host}:${sshPort}` }) };
+  });
+}
+
+/**
  * The step `preflight`: looks at the machine and narrates every problem and warning there is.
  * @param wanted `refuse`: whether problems fail the step
  * @throws {RbeeError} as running a command there does; with `refuse` as `refuseProblems` does
@@ -28,15 +46,10 @@ export function checkMachine(
   wanted: { target: string; method: InstallMethod; port: number; refuse: boolean },
 ): Promise<Checked> {
   return step("preflight", { timeoutMs: 60_000, message: `Looking at ${wanted.target}` }, async (signal) => {
-    const { host, port } = machine.target;
-    const [queenUrl, seen] = await Promise.all([
-      parts.urlTowards(host),
-      machine.use(signal, async (connection) => {
-        const layout = layoutOf(await remoteHome(connection), parts.settings);
-        return { layout, output: await look(connection, layout, wanted.port, signal) };
-      }),
+    const [queenUrl, { layout, facts }] = await Promise.all([
+      parts.urlTowards(machine.target.host),
+      lookAt(parts, machine, wanted, signal),
     ]);
-    const facts = readFacts(seen.output, { name: wanted.target, address: `${host}:${port}` });
     const local = parts.hives.registry.all().find(({ enrolment }) => enrolment === "local");
     const found = evaluate(facts, {
       method: wanted.method,
@@ -51,7 +64,7 @@ export function checkMachine(
       narrate({ action: "problem", level: "error", message, data: { code, suggestion } });
     const report = { machine: facts.machine, ...found };
     if (wanted.refuse) refuseProblems(report);
-    return { layout: seen.layout, facts, report, queenUrl };
+    return { layout, facts, report, queenUrl };
   });
 }
 

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { estimateMemory, type ModelMemoryFacts } from "./model-memory.ts";
+
+const facts: ModelMemoryFacts = {
+  layers: 12,
+  embedding_length: 768,
+  feed_forward_length: 2_048,
+  vocabulary_size: 32_000,
+  cache_values_per_token: 18_432,
+  windowed_cache_values_per_token: 0,
+  window: null,
+  recurrent_values: 0,
+};
+const model = { sizeBytes: 112 * 1024 ** 2, trainedContext: 8_192, facts };
+const estimate = (more: Partial<ModelMemoryFacts>, question: Partial<Parameters<typeof estimateMemory>[1]> = {}) =>
+  estimateMemory({ ...model, facts: { ...facts, ...more } }, { backend: "cpu", slots: 1, ...question });
+
+describe("the estimate of memory", () => {
+  it.each([
+    [8_192, 4, 1_449],
+    [2_048, 4, 596],
+    [2_048, 1, 378],
+  ])(
+    "of a model that was measured at %i tokens in %i slots is what it took, within a tenth",
+    (context, slots, took) => {
+      const { ram_mb } = estimate({}, { contextLength: context, slots });
+      expect(Math.abs(ram_mb - took)).toBeLessThan(took / 10);
+    },
+  );
+
+  it("reckons with the context that a worker takes by itself, and never with more than it was trained for", () => {
+    expect(estimate({}).context_length).toBe(8_192);
+    expect(estimateMemory({ ...model, trainedContext: 131_072 }, { backend: "cpu", slots: 1 }).context_length).toBe(
+      8_192,
+    );
+    expect(estimate({}, { contextLength: 1_000_000 }).context_length).toBe(8_192);
+  });
+
+  it("counts layers with a sliding window up to the window, and recurrent state once a slot", () => {
+    const full = estimate({ cache_values_per_token: 100_000 });
+    const half = { cache_values_per_token: 50_000, windowed_cache_values_per_token: 50_000, window: 1_024 };
+    const windowed = estimate(half);
+    expect(windowed.cache_mb).toBeLessThan(full.cache_mb * 0.65);
+    expect(windowed.cache_mb).toBeGreaterThan(full.cache_mb * 0.5);
+    const recurrent = { cache_values_per_token: 0, recurrent_values: 1024 ** 2 };
+    expect(estimate(recurrent, { slots: 3 }).cache_mb).toBe(12);
+  });
+
+  it("keeps apart what a GPU takes and what the process takes beside it", () => {
+    const gpu = estimate({}, { backend: "cuda" });
+    const cpu = estimate({});
+    expect(gpu.ram_mb).toBe(gpu.process_mb);
+    expect(gpu.device_mb).toBeGreaterThan(gpu.weights_mb + gpu.cache_mb);
+    expect(cpu.device_mb).toBe(cpu.ram_mb);
+  });
+});

@@ -43,7 +43,7 @@ async function look(page: Page, address: string): Promise<void> {
 const slow = { timeout: 90_000 };
 const main = (page: Page) => page.getByRole("main");
 
-test("a machine is added by its address", async ({ page }) => {
+test("a machine is added by its address, stopped, started and uninstalled", async ({ page }) => {
   await test.step("its key is shown, as the machine itself shows it, and accepted", async () => {
     await look(page, attic.destination);
     await expect(page.getByRole("heading", { name: /Is this really/u })).toBeFocused();
@@ -71,6 +71,29 @@ test("a machine is added by its address", async ({ page }) => {
     await expect(card).toContainText("healthy");
     await page.getByRole("link", { name: "Open its page" }).click();
     await expect(page.getByRole("heading", { name: "attic", level: 1 })).toBeVisible();
+  });
+
+  await test.step("it is stopped", async () => {
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
+    await expect(page.getByRole("region", { name: "Stop: attic" })).toContainText("done", slow);
+    await expect(page.getByRole("button", { name: "Start", exact: true })).toBeVisible(slow);
+  });
+
+  await test.step("it is started", async () => {
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await expect(page.getByRole("region", { name: "Start: attic" })).toContainText("done", slow);
+    await expect(page.getByRole("button", { name: "Stop", exact: true })).toBeVisible(slow);
+  });
+
+  await test.step("it is uninstalled, and the household forgets it", async () => {
+    await page.getByRole("button", { name: "Uninstall" }).click();
+    const dialog = page.getByRole("alertdialog");
+    await dialog.getByLabel(/remove the models/u).check();
+    await dialog.getByRole("button", { name: "Uninstall" }).click();
+    await expect(page.getByRole("heading", { name: "This machine is not in the household" }).first()).toBeVisible(slow);
+    await expect(main(page)).toContainText("done", slow);
+    expect(attic.processes().filter((command) => command.includes("rbee-hive"))).toEqual([]);
   });
 });
 

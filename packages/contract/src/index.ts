@@ -14,6 +14,7 @@ export * from "./machines.ts";
 
 export * from "./inference/chat.ts";
 export * from "./inference/models.ts";
+export * from "./inference/queue.ts";
 export * from "./model-memory.ts";
 export * from "./model-reference.ts";
 export * from "./models.ts";

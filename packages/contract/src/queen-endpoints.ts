@@ -24,6 +24,7 @@ import {
 } from "./household.ts";
 import { chatCompletionSchema, chatRequestSchema } from "./inference/chat.ts";
 import { modelListSchema, modelSchema } from "./inference/models.ts";
+import { queueEntrySchema } from "./inference/queue.ts";
 import { jobAcceptedSchema, jobRequestSchema, jobSchema, jobsQuerySchema } from "./jobs.ts";
 import { beehiveAddSchema, beehiveSchema, beehiveUpdateSchema, nearbyMachineSchema } from "./machines.ts";
 import { settingSchema } from "./setting.ts";
@@ -100,6 +101,16 @@ export const queenEndpoints = {
     summary: "One model.",
     status: 200,
     answer: modelSchema,
+  },
+
+  queue: {
+    method: "GET",
+    path: "/v1/queue",
+    owner: "person",
+    tag: "inference",
+    summary: "The requests that wait for a free slot, by model, in the order of their turn.",
+    status: 200,
+    answer: list(queueEntrySchema),
   },
 
   fleet: {

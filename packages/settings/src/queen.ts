@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   dataHome,
   configHome,
@@ -140,6 +141,13 @@ export const queenSettings = {
     schema: flag,
     fallback: () => true,
     description: "Whether hives that announce themselves on the local network are looked for (mDNS).",
+  }),
+  queueLimit: setting({
+    env: "RBEE_QUEUE_LIMIT",
+    toml: "queen.queue_limit",
+    schema: z.coerce.number("must be a whole number").int().min(1, "must be at least 1"),
+    fallback: () => 128,
+    description: "Requests that may wait for one model before 429 queue_full; one person may fill half of them.",
   }),
   loadWaitS: setting({
     env: "RBEE_LOAD_WAIT",

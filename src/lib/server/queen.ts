@@ -139,6 +139,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     log,
     now,
     loadWaitMs: settings.loadWaitS * 1000,
+    queueLimit: settings.queueLimit,
     keyName: (keyId) => accounts.keyName(keyId),
     record: (entry) => {
       usage.record(entry);

@@ -6,18 +6,28 @@ import { eventually } from "../testing/eventually.ts";
 import { hiveProcess } from "../testing/hive-process.ts";
 import { recordedLog } from "../testing/recorded-log.ts";
 import { Announcement, type AnnouncedHive } from "./announcement.ts";
-import { openMulticast } from "./multicast.ts";
+import { mdnsPort, openMulticast } from "./multicast.ts";
 
-const hive = (name: string, port = 7835): AnnouncedHive => ({
+const hive = (name: string, hivePort = 7835): AnnouncedHive => ({
   hiveId: `hive:${crypto.randomUUID()}`,
   name,
   version: "1.2.3",
-  port,
+  port: hivePort,
 });
 
+/** A port that nobody else uses: neither this machine's own responder nor a suite that runs at the same time. */
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "0.0.0.0", resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+const port = await freeUdpPort();
+
 /** Everything that announces itself as a hive on loopback, as it is now. */
-function listener(): () => Service[] {
-  const multicast = openMulticast("127.0.0.1", () => {});
+function listener(at = port): () => Service[] {
+  const multicast = openMulticast("127.0.0.1", at, () => {});
   const browser = multicast.find({ type: hiveServiceType });
   onTestFinished(
     () =>
@@ -31,7 +41,7 @@ function listener(): () => Service[] {
 
 function announcement(networks = ["127.0.0.1"]) {
   const { log, lines } = recordedLog();
-  const announced = new Announcement({ host: "127.0.0.1", log, networks: () => networks });
+  const announced = new Announcement({ host: "127.0.0.1", log, networks: () => networks, port });
   onTestFinished(() => announced.withdraw());
   return { announced, lines, networks };
 }
@@ -81,7 +91,7 @@ it("says once, in one line, that a network takes no multicast, and lives on", as
   const holder = createSocket({ type: "udp4", reuseAddr: false });
   await new Promise<void>((resolve, reject) => {
     holder.once("error", reject);
-    holder.bind(5353, "0.0.0.0", resolve);
+    holder.bind(port, "0.0.0.0", resolve);
   });
   onTestFinished(() => {
     holder.close();
@@ -107,7 +117,7 @@ it("is not brought down by what others send", async () => {
   await eventually("the announcement", () => ofHive(services(), attic));
   const stranger = createSocket("udp4");
   for (const junk of [Buffer.alloc(0), Buffer.from("junk"), Buffer.alloc(1_400, 0xff), Buffer.alloc(12, 0x80)])
-    await new Promise((resolve) => stranger.send(junk, 5353, "127.0.0.1", resolve));
+    await new Promise((resolve) => stranger.send(junk, port, "127.0.0.1", resolve));
   stranger.close();
   const second = hive("second");
   const { announced: other } = announcement();
@@ -116,7 +126,7 @@ it("is not brought down by what others send", async () => {
 });
 
 it("a hive process announces itself, and ends as fast with it as without", { timeout: 30_000 }, async () => {
-  const services = listener();
+  const services = listener(mdnsPort);
   const process = hiveProcess({ args: ["--name", "attic"], env: { RBEE_MDNS: "true" } });
   const client = await process.client();
   const { hive_id: hiveId } = await client.health();

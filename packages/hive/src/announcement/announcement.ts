@@ -1,7 +1,7 @@
 import { apiVersion, hiveServiceType, type HiveAnnouncement } from "@rbee/contract";
 import type { Bonjour, Service } from "bonjour-service";
 import type { Logger } from "../log.ts";
-import { networksOf, openMulticast } from "./multicast.ts";
+import { mdnsPort, networksOf, openMulticast } from "./multicast.ts";
 
 const lookEveryMs = 10_000;
 /** A stop never waits longer than this for the last word to be sent. */
@@ -22,6 +22,8 @@ export interface AnnouncementOptions {
   readonly log: Logger;
   /** The machine's addresses; they are looked at again and again, for networks come and go. */
   readonly networks?: (host: string) => readonly string[];
+  /** For tests, which have a port of their own. */
+  readonly port?: number;
 }
 
 /** Tells the local network by multicast DNS that a hive is here. It never delays or ends anything. */
@@ -67,7 +69,7 @@ export class Announcement {
         this.#tell(address, error);
       };
       try {
-        const multicast = openMulticast(address, problem);
+        const multicast = openMulticast(address, this.#options.port ?? mdnsPort, problem);
         this.#open.push({ multicast, service: multicast.publish(serviceOf(hive)) });
       } catch (error) {
         problem(error);

@@ -2,6 +2,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { z } from "zod";
+import { HomeError } from "../home.ts";
 import type { Logger } from "../log.ts";
 
 /** Where a model came from; one that was only found in a folder has no record at all, or a record for its aliases. */
@@ -115,7 +116,10 @@ export class ModelDatabase {
     this.#log = log;
   }
 
-  /** Everything that is recorded, by id. */
+  /**
+   * Everything that is recorded, by id.
+   * @throws {HomeError} when the file cannot be used, or is a newer rbee's.
+   */
   all(): Map<string, ModelRecord> {
     const database = this.#open();
     const files = Map.groupBy(
@@ -216,7 +220,10 @@ export class ModelDatabase {
       this.#database = open(this.#path);
     } catch (error) {
       const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
-      if (code !== "SQLITE_CORRUPT" && code !== "SQLITE_NOTADB") throw error;
+      if (code !== "SQLITE_CORRUPT" && code !== "SQLITE_NOTADB")
+        throw new HomeError(
+          `${this.#path} cannot be used: ${error instanceof Error ? error.message : "unknown error"}.`,
+        );
       const aside = `${this.#path}.damaged-${Date.now()}`;
       renameSync(this.#path, aside);
       this.#log.error({ path: aside }, "hive.db is damaged. It was put aside, and a new one was begun.");

@@ -1,3 +1,4 @@
+import { laneOf } from "./lane.ts";
 import type { DirectAnswering, EndpointName } from "./endpoint.ts";
 
 /**
@@ -5,5 +6,6 @@ import type { DirectAnswering, EndpointName } from "./endpoint.ts";
  * SvelteKit: an endpoint without path parameters that is added here is served by both.
  */
 export const appCalls = {
-  chat: ({ queen, person, body, requestId, signal }) => queen.inference.chat(person, body, { requestId, signal }),
+  chat: ({ queen, person, body, header, requestId, signal }) =>
+    queen.inference.chat(person, body, { requestId, lane: laneOf(header("x-rbee-lane")), signal }),
 } satisfies { [N in EndpointName]?: DirectAnswering<N> };

@@ -35,6 +35,8 @@ export interface Call<E extends Endpoint> {
   readonly query: ParsedOf<E, "query">;
   readonly body: ParsedOf<E, "body">;
   readonly headers: Headers;
+  /** One header's value, by its name in lower case. */
+  readonly header: (name: string) => string | null;
   /** The bearer token as it came, for endpoints that hives own. */
   readonly token: string | null;
   readonly requestId: string;

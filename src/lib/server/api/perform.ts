@@ -68,7 +68,7 @@ export async function perform(row: Endpoint, arrival: Arrival, answer: (call: ob
   const query =
     row.query === undefined ? undefined : parseInput(row.query, Object.fromEntries(arrival.url.searchParams));
   const body = await readBody(row, arrival);
-  const { queen, client, params, requestId, signal } = arrival;
+  const { queen, client, params, requestId, signal, header } = arrival;
   return answer({
     queen,
     person,
@@ -79,6 +79,7 @@ export async function perform(row: Endpoint, arrival: Arrival, answer: (call: ob
     token,
     requestId,
     signal,
+    header,
     // What few endpoints ask for is made when they do.
     get headers() {
       return arrival.headers;

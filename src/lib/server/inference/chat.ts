@@ -6,14 +6,15 @@ import {
   type ChatRequest,
   type ErrorBody,
   type ErrorCode,
+  type Lane,
   type Timings,
 } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import { Reply } from "./reply.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
-import type { InFlight } from "./in-flight.ts";
 import type { WorkerView } from "./placement.ts";
+import type { Seat, WaitingRoom } from "./queue/index.ts";
 import type { EnsureReady } from "./ready.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -42,7 +43,8 @@ export interface ChatParts {
   ensureReady: EnsureReady;
   connection: (hiveId: string) => HiveConnection;
   send: SendChat;
-  inFlight: InFlight;
+  /** Where a request waits for a slot, in fair order. */
+  room: WaitingRoom<WorkerView>;
   fresh: FreshWorkers;
   /** Answers that are under way, to be ended when their hive goes down. */
   active: Set<ActiveRelay>;
@@ -55,6 +57,8 @@ export interface ChatParts {
 
 interface Attempt {
   readonly chat: ChatRequest;
+  readonly user: { readonly id: string; readonly name: string };
+  readonly lane: Lane;
   readonly signal: AbortSignal;
   readonly requestId: string;
   readonly log: RequestLog;
@@ -142,24 +146,37 @@ function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
   });
 }
 
+/** An answer of which nobody said how long it may be. */
+const usualAnswerTokens = 256;
+const bytesPerToken = 4;
+
+/** What a request may cost, as far as one can tell without the model's own tokens. */
+function expectedCost({ messages, max_tokens, max_completion_tokens }: ChatRequest): number {
+  const bytes = messages.reduce((sum, { content }) => sum + JSON.stringify(content ?? "").length, 0);
+  return Math.ceil(bytes / bytesPerToken) + (max_completion_tokens ?? max_tokens ?? usualAnswerTokens);
+}
+
+/** What it did cost. What was in the worker's cache already cost nothing. */
+const actualCost = (timings: Timings | null): number | null =>
+  timings === null ? null : timings.prompt_n + timings.predicted_n;
+
 /** One try at one worker. Rejects only while the client has not got a byte. */
 async function attempt(
   parts: ChatParts,
-  worker: WorkerView,
+  { worker, leave }: Seat<WorkerView>,
   { chat, signal, requestId, log }: Attempt,
 ): Promise<Reply> {
-  const { inFlight, active, stallMs } = parts;
-  const connection = parts.connection(worker.hiveId);
+  const { active, stallMs } = parts;
+  const { connection, exchange } = send(parts, worker, { chat, requestId, leave });
   log.at(worker.hiveId);
-  const leave = inFlight.enter(worker.workerId);
-  const exchange = parts.send(connection, worker.workerId, chat, requestId);
   const wait = watchedWait(parts, worker, signal, exchange);
   try {
     const upstream = await exchange.accepted;
     if (chat.stream !== true) {
       const text = await readWhole(upstream, connection.name);
-      leave();
-      log.end({ error: null, timings: timingsOf(text), firstTextAt: null });
+      const timings = timingsOf(text);
+      leave(actualCost(timings));
+      log.end({ error: null, timings, firstTextAt: null });
       return new Reply(headersOf(requestId, "application/json", connection.name), text);
     }
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
@@ -171,7 +188,7 @@ async function attempt(
       onEnd: ({ meter, error, firstTextAt }) => {
         live.ended = true;
         if (live.entry !== undefined) active.delete(live.entry);
-        leave();
+        leave(actualCost(meter.timings));
         log.end({ error, timings: meter.timings, firstTextAt });
       },
     } satisfies Parameters<typeof relayStream>[0];
@@ -195,21 +212,57 @@ async function attempt(
   }
 }
 
+/** Sends the request to the worker; the seat is given back when that is not even possible. */
+function send(
+  parts: ChatParts,
+  worker: WorkerView,
+  { chat, requestId, leave }: { chat: ChatRequest; requestId: string; leave: () => void },
+): { connection: HiveConnection; exchange: Exchange } {
+  try {
+    const connection = parts.connection(worker.hiveId);
+    return { connection, exchange: parts.send(connection, worker.workerId, chat, requestId) };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** A slot of a worker that has the model: found or loaded, and waited for in turn. */
+async function takeSeat(parts: ChatParts, request: Attempt, avoid: ReadonlySet<string>): Promise<Seat<WorkerView>> {
+  const { chat, user, lane, signal } = request;
+  for (;;) {
+    await parts.ensureReady(chat.model, signal, avoid);
+    const seat = await parts.room.seat({
+      model: chat.model,
+      userId: user.id,
+      userName: user.name,
+      lane,
+      cost: expectedCost(chat),
+      avoid,
+      signal,
+    });
+    if (seat !== null) return seat;
+    // Every worker went away while it waited.
+    await delay(settleMs, undefined, { signal });
+  }
+}
+
 /**
- * Answers a chat: finds or loads a worker, asks it, and asks once elsewhere when that worker fails before the client
+ * Answers a chat: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that worker fails before the client
  * got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
  * was restarted since its last heartbeat, is waited for like any load.
  */
 export async function answerChat(parts: ChatParts, request: Attempt): Promise<Reply> {
-  const { chat, signal } = request;
+  const { signal } = request;
   const avoid = new Set<string>();
   const busyWaits = [...busyWaitsMs];
   const loadDeadline = performance.now() + parts.loadWaitMs;
   let failedOver = false;
   for (;;) {
-    const worker = await parts.ensureReady(chat.model, signal, avoid);
+    const seat = await takeSeat(parts, request, avoid);
+    const { worker } = seat;
     try {
-      return await attempt(parts, worker, request);
+      return await attempt(parts, seat, request);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       const error = toRbeeError(thrown);

@@ -100,7 +100,7 @@ async function startHive() {
   return { hiveId, state, server, port: typeof address === "object" && address !== null ? address.port : 0 };
 }
 
-async function household(options: { loadWaitMs?: number; stallMs?: number } = {}) {
+async function household(options: { loadWaitMs?: number; queueLimit?: number; stallMs?: number } = {}) {
   const hive = await startHive();
   const agent = hiveAgent();
   const usage: UsageEntry[] = [];
@@ -130,6 +130,7 @@ async function household(options: { loadWaitMs?: number; stallMs?: number } = {}
     log: silentLog,
     now: () => Date.now(),
     loadWaitMs: options.loadWaitMs ?? 5_000,
+    queueLimit: options.queueLimit ?? 100,
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
     keyName: () => "laptop",
     record: (entry) => usage.push(entry),
@@ -160,7 +161,7 @@ async function household(options: { loadWaitMs?: number; stallMs?: number } = {}
     const answer = await inference.chat(
       person("member"),
       { model: "bee", messages: [{ role: "user", content: "Hi" }], stream: true, ...change },
-      { requestId: `r${Math.random()}`, signal },
+      { requestId: `r${Math.random()}`, lane: "interactive", signal },
     );
     return answer.toResponse();
   };
@@ -362,5 +363,48 @@ describe("a chat", () => {
     const text = await answer.text();
     expect(text.match(/"content"/gu)?.length).toBeGreaterThanOrEqual(1_500);
     expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+  });
+});
+
+describe("more requests than slots", () => {
+  const admin = person("admin");
+
+  it("waits in the queen, in view, and is served when a slot becomes free", async () => {
+    const { hive, inference, chat } = await household();
+    const held: (() => void)[] = [];
+    const hold: ChatHandler = (_, response) => {
+      begin(response).write(token("I"));
+      held.push(() => response.end(good));
+    };
+    hive.state.chats.push(...Array.from({ length: 6 }, () => hold));
+    // Four slots and one ahead.
+    const running = await Promise.all(Array.from({ length: 5 }, () => chat()));
+    const late = chat();
+    await eventually(() => inference.queue(admin).length === 1);
+    expect(inference.queue(admin)).toMatchObject([{ model: "bee", lane: "interactive", position: 1, mine: false }]);
+    expect(inference.queue(person("member"))[0]?.user).toBeNull();
+    expect(inference.requests()).toEqual({ running: 5, waiting: 1 });
+    held[0]?.();
+    await running[0]?.text();
+    await late;
+    expect(inference.queue(admin)).toEqual([]);
+    for (const end of held) end();
+  });
+
+  it("is refused with 429 and Retry-After when too many wait already", async () => {
+    const { hive, inference, chat, client } = await household({ queueLimit: 1 });
+    hive.state.chats.push(
+      ...Array.from({ length: 5 }, (): ChatHandler => (_, response) => {
+        begin(response).write(token("I"));
+      }),
+    );
+    await Promise.all(Array.from({ length: 5 }, () => chat()));
+    const waits = chat().catch(() => undefined);
+    await eventually(() => inference.queue(admin).length === 1);
+    const refused = await chat().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "queue_full", status: 429 });
+    client.abort();
+    await waits;
+    expect(inference.queue(admin)).toEqual([]);
   });
 });

@@ -8,7 +8,8 @@ import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
-import type { WorkerView } from "./placement.ts";
+import { openWorkers, type WorkerView } from "./placement.ts";
+import { createWaitingRoom } from "./queue/index.ts";
 import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
@@ -18,6 +19,12 @@ import { createSendChat } from "./upstream.ts";
 const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
 const deadAfterMs = 10_000;
+/** Workers come and go without telling those who wait for one. */
+const lookAgainMs = 250;
+
+/** A few more than it has slots: the next request is there already when a slot becomes free. */
+const seatsAt = (slotsTotal: number | null): number =>
+  slotsTotal === null ? Number.POSITIVE_INFINITY : slotsTotal + Math.ceil(slotsTotal / 4);
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
@@ -25,6 +32,8 @@ export interface InferenceOptions {
   log: Logger;
   now: () => number;
   loadWaitMs: number;
+  /** So many requests may wait for one model. */
+  queueLimit: number;
   /** Longest silence of an answer, in milliseconds; a minute unless a test says otherwise. */
   stallMs?: number;
   keyName: (keyId: string) => string | null;
@@ -79,6 +88,20 @@ export function createInference(options: InferenceOptions): InferenceService {
     inFlight,
     loadWaitMs: options.loadWaitMs,
   });
+  const room = createWaitingRoom<WorkerView>({
+    open: (model, avoid) =>
+      openWorkers(model, fleet(), avoid).map((worker) => ({
+        worker,
+        // Counted by what this queen has sent there; what a hive measured is up to a second old.
+        freeSlots: seatsAt(worker.slotsTotal) - inFlight.at(worker.workerId),
+      })),
+    enter: ({ workerId }) => inFlight.enter(workerId),
+    limit: options.queueLimit,
+    now: () => performance.now(),
+  });
+  const looking = setInterval(() => {
+    room.look();
+  }, lookAgainMs).unref();
   const send = createSendChat(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
     hives.registry
@@ -92,7 +115,7 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, request, { requestId, signal: client }) => {
+  const chat: InferenceService["chat"] = async (person, request, { requestId, lane, signal: client }) => {
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -111,8 +134,8 @@ export function createInference(options: InferenceOptions): InferenceService {
     waiting.add(ending);
     try {
       return await answerChat(
-        { ensureReady, connection, send, inFlight, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, signal: ending.signal, requestId, log: entry },
+        { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
+        { chat: request, user: person.user, lane, signal: ending.signal, requestId, log: entry },
       );
     } catch (thrown) {
       const error = client.aborted
@@ -135,7 +158,19 @@ export function createInference(options: InferenceOptions): InferenceService {
       fresh,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
-    requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() }),
+    requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
+    queue: (person) =>
+      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
+        const mine = userId === person.user.id;
+        return {
+          model,
+          lane,
+          position,
+          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
+          mine,
+          user: mine || person.user.role === "admin" ? userName : null,
+        };
+      }),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, id) {
       const found = models().find((model) => model.id === id);
@@ -146,6 +181,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
       stopping = true;
+      clearInterval(looking);
       for (const request of waiting) request.abort();
     },
   };

@@ -124,6 +124,17 @@ export function consider(model: string, fleet: FleetView): string[] {
   return fleet.hives.map((hive) => whyNot(hive, model, Math.ceil((modelOf(hive, model)?.sizeMb ?? 0) * memoryFactor)));
 }
 
+/** The workers that answer for a model now, the best place first. */
+export function openWorkers(model: string, fleet: FleetView, avoid: ReadonlySet<string>): WorkerView[] {
+  const hives = fleet.hives.filter(usable);
+  const degraded = new Set(hives.filter((hive) => hive.health === "degraded").map((hive) => hive.hiveId));
+  const rank = (worker: WorkerView) => (degraded.has(worker.hiveId) ? 1 : 0);
+  return hives
+    .flatMap((hive) => hive.workers)
+    .filter((worker) => worker.model === model && answering(worker) && !avoid.has(worker.workerId))
+    .sort((a, b) => rank(a) - rank(b) || load(a) - load(b) || (a.workerId < b.workerId ? -1 : 1));
+}
+
 /**
  * Decides where a request goes: to the least busy worker that has the model; else to one that is loading it; else to
  * the hive that has it on disk, is healthy and has the most memory free; else nowhere, with the reasons.

@@ -1,10 +1,12 @@
-import type { ChatRequest, modelListSchema, modelSchema } from "@rbee/contract";
+import type { ChatRequest, Lane, modelListSchema, modelSchema, QueueEntry } from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Reply } from "./reply.ts";
 
 export interface RequestContext {
   readonly requestId: string;
+  /** Where it waits when there is no free slot: before or after what people are waiting for. */
+  readonly lane: Lane;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
 }
@@ -13,10 +15,12 @@ export interface Inference {
   models(person: Person): z.infer<typeof modelListSchema>;
   /** @throws {RbeeError} `model_not_found`. */
   model(person: Person, id: string): z.infer<typeof modelSchema>;
+  /** Everybody who waits for a slot, by model, in the order of their turn. Members see no names but their own. */
+  queue(person: Person): QueueEntry[];
   /**
    * Answers a chat, loading the model first when it must; the response streams when the request asks for it.
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,
-   * `insufficient_vram`, `worker_busy`, `request_cancelled`, and what hive and worker answer.
+   * `insufficient_vram`, `worker_busy`, `queue_full`, `request_cancelled`, and what hive and worker answer.
    */
   chat(person: Person, request: ChatRequest, context: RequestContext): Promise<Reply>;
 }

@@ -1,6 +1,7 @@
+import type { Lane } from "@rbee/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FairQueue, type Lane, type Ticket } from "./fair-queue.ts";
+import { FairQueue, type Ticket } from "./fair-queue.ts";
 
 const ticket = (userId: string, item: string, cost = 100, lane: Lane = "interactive"): Ticket<string> => ({
   userId,

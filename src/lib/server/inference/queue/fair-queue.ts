@@ -1,6 +1,7 @@
-/** People who wait for an answer go before work that nobody looks at. */
-export const lanes = ["interactive", "batch"] as const;
-export type Lane = (typeof lanes)[number];
+import { laneSchema, type Lane } from "@rbee/contract";
+
+/** In the order in which they are served: people who wait for an answer go before work that nobody looks at. */
+const lanes = laneSchema.options;
 
 /** Somebody's place in the queue. */
 export interface Ticket<T> {

@@ -1,2 +1,1 @@
-export { lanes, type Lane } from "./fair-queue.ts";
-export { createWaitingRoom, type QueueEntry, type Seat, type SeatRequest, type WaitingRoom } from "./waiting-room.ts";
+export { createWaitingRoom, type Seat, type SeatRequest, type Waiter, type WaitingRoom } from "./waiting-room.ts";

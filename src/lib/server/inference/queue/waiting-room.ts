@@ -1,5 +1,5 @@
-import { RbeeError } from "@rbee/contract";
-import { FairQueue, type Lane, type Ticket } from "./fair-queue.ts";
+import { RbeeError, type Lane } from "@rbee/contract";
+import { FairQueue, type Ticket } from "./fair-queue.ts";
 
 /** A worker that could answer, and how many more requests it would answer at once. */
 export interface OpenWorker<W> {
@@ -27,7 +27,7 @@ export interface Seat<W> {
 }
 
 /** One request that waits, as it is shown to people. */
-export interface QueueEntry {
+export interface Waiter {
   readonly model: string;
   readonly lane: Lane;
   readonly userId: string;
@@ -57,7 +57,9 @@ export interface WaitingRoom<W> {
   seat(request: SeatRequest): Promise<Seat<W> | null>;
   /** Looks whether somebody can be served: to be called when workers may have come or gone. */
   look(): void;
-  waiting(): QueueEntry[];
+  waiting(): Waiter[];
+  /** How many requests wait. */
+  size(): number;
 }
 
 interface Waiting<W> {
@@ -169,6 +171,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
     look() {
       for (const model of queues.keys()) lookAt(model);
     },
+    size: () => [...queues.values()].reduce((sum, queue) => sum + queue.size, 0),
     waiting: () =>
       [...queues].flatMap(([model, queue]) =>
         queue.order().map(({ lane, item: { request, since } }, index) => ({

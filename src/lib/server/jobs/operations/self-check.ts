@@ -103,7 +103,7 @@ async function checkChat(parts: Parts, person: Person, signal: AbortSignal): Pro
   const whole = await inference.chat(
     person,
     { model: demoModel, messages, max_tokens: 16, temperature: 0, stream: false },
-    { requestId: crypto.randomUUID(), signal },
+    { requestId: crypto.randomUUID(), lane: "interactive", signal },
   );
   const answer = (await whole.toResponse().json()) as { choices?: { message?: { content?: string } }[] };
   const text = answer.choices?.[0]?.message?.content ?? "";

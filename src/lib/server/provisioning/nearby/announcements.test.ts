@@ -7,11 +7,21 @@ import { openMulticast } from "./multicast.ts";
 
 const newHiveId = () => `hive:${crypto.randomUUID()}`;
 
+/** A port that nobody else uses: neither this machine's own responder nor a suite that runs at the same time. */
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "0.0.0.0", resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+const port = await freeUdpPort();
+
 /** A queen that listens on loopback. */
 function queen() {
   const lines: string[] = [];
   const log = pino({}, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
-  const announcements = createAnnouncements({ log, networks: () => ["127.0.0.1"] });
+  const announcements = createAnnouncements({ log, networks: () => ["127.0.0.1"], port });
   announcements.start();
   onTestFinished(() => announcements.stop());
   const heard = (hiveId: string) => announcements.list().find((hive) => hive.hiveId === hiveId);
@@ -20,7 +30,7 @@ function queen() {
 
 /** Somebody who announces whatever they like. */
 function somebody() {
-  const multicast = openMulticast("127.0.0.1", () => {});
+  const multicast = openMulticast("127.0.0.1", port, () => {});
   onTestFinished(async () => {
     for (const service of services) service.destroyed = true;
     await new Promise<void>((resolve) => {
@@ -29,8 +39,10 @@ function somebody() {
   });
   const services: ReturnType<typeof multicast.publish>[] = [];
   return {
-    announce(txt: Record<string, string>, { name = "attic", port = 7835 } = {}) {
-      services.push(multicast.publish({ name, type: hiveServiceType, port, txt, probe: false, host: "x.local" }));
+    announce(txt: Record<string, string>, { name = "attic", hivePort = 7835 } = {}) {
+      services.push(
+        multicast.publish({ name, type: hiveServiceType, port: hivePort, txt, probe: false, host: "x.local" }),
+      );
     },
     withdraw: () =>
       new Promise<void>((resolve) => {
@@ -46,7 +58,7 @@ describe("hives that announce themselves", () => {
     const { heard } = queen();
     const hiveId = newHiveId();
     const { announce, withdraw } = somebody();
-    announce(words(hiveId), { name: `attic (${hiveId.slice(5, 13)})`, port: 7901 });
+    announce(words(hiveId), { name: `attic (${hiveId.slice(5, 13)})`, hivePort: 7901 });
     await vi.waitFor(() => {
       expect(heard(hiveId)).toMatchObject({ name: "attic", version: "1.2.3", port: 7901 });
     });
@@ -77,7 +89,7 @@ describe("hives that announce themselves", () => {
     const { heard, lines } = queen();
     const stranger = createSocket("udp4");
     for (const junk of [Buffer.alloc(0), Buffer.from("junk"), Buffer.alloc(1_400, 0xff), Buffer.alloc(12, 0x84)])
-      await new Promise((resolve) => stranger.send(junk, 5353, "127.0.0.1", resolve));
+      await new Promise((resolve) => stranger.send(junk, port, "127.0.0.1", resolve));
     stranger.close();
     const hiveId = newHiveId();
     somebody().announce(words(hiveId));
@@ -110,7 +122,7 @@ it("a port that is taken is one line, and never more", async () => {
   const holder = createSocket({ type: "udp4", reuseAddr: false });
   await new Promise<void>((resolve, reject) => {
     holder.once("error", reject);
-    holder.bind(5353, "0.0.0.0", resolve);
+    holder.bind(port, "0.0.0.0", resolve);
   });
   onTestFinished(() => {
     holder.close();

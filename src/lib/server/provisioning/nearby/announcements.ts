@@ -2,7 +2,7 @@ import { announcementSchema, hiveServiceType } from "@rbee/contract";
 import type { Bonjour, Browser, Service } from "bonjour-service";
 import type { Logger } from "pino";
 import { plainAddress } from "#lib/server/network/index.ts";
-import { openMulticast, ownNetworks } from "./multicast.ts";
+import { mdnsPort, openMulticast, ownNetworks } from "./multicast.ts";
 
 const lookEveryMs = 10_000;
 /** What was not heard of for two rounds is not there any more. */
@@ -33,6 +33,8 @@ export interface Announcements {
 export interface AnnouncementsOptions {
   readonly log: Logger;
   readonly networks?: () => readonly string[];
+  /** For tests, which have a port of their own. */
+  readonly port?: number;
 }
 
 interface Network {
@@ -41,7 +43,11 @@ interface Network {
 }
 
 /** Listens for hives. Trouble with a network is one line in the log, and never more than that. */
-export function createAnnouncements({ log, networks = ownNetworks }: AnnouncementsOptions): Announcements {
+export function createAnnouncements({
+  log,
+  networks = ownNetworks,
+  port = mdnsPort,
+}: AnnouncementsOptions): Announcements {
   const told = new Set<string>();
   let open: Network[] = [];
   let openOn = "";
@@ -106,7 +112,7 @@ export function createAnnouncements({ log, networks = ownNetworks }: Announcemen
     for (const address of addresses) {
       const problem = problemOn(address);
       try {
-        const multicast = openMulticast(address, problem);
+        const multicast = openMulticast(address, port, problem);
         open.push({ multicast, browser: browse(multicast) });
       } catch (error) {
         problem(error);

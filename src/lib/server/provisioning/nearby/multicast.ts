@@ -3,7 +3,8 @@ import type { EventEmitter } from "node:events";
 import { networkInterfaces } from "node:os";
 import { Bonjour } from "bonjour-service";
 
-const mdnsPort = 5353;
+/** The port of multicast DNS. */
+export const mdnsPort = 5353;
 /** More interfaces than a machine at home has; containers may make dozens. */
 const mostInterfaces = 8;
 
@@ -25,10 +26,10 @@ interface InnerMulticast extends EventEmitter {
  * Multicast DNS on the network of one address. Whatever goes wrong with its socket or with what arrives there is told
  * to `onProblem` and does no harm: the library would throw it out of an event handler, which ends a process.
  */
-export function openMulticast(address: string, onProblem: (error: unknown) => void): Bonjour {
+export function openMulticast(address: string, port: number, onProblem: (error: unknown) => void): Bonjour {
   const socket = guardedSocket(onProblem);
   // The library's type knows only those of its options that a service has, too.
-  const options = { port: mdnsPort, interface: address, bind: "0.0.0.0", socket };
+  const options = { port, interface: address, bind: "0.0.0.0", socket };
   const multicast = new Bonjour(options, onProblem);
   const { mdns } = (multicast as unknown as { server: { mdns: InnerMulticast } }).server;
   // A port that cannot be had is an event of its innermost part, and one without a listener is thrown.

@@ -75,7 +75,8 @@ export async function buildThere(
     {
       stage: "dependencies",
       message: "Installing what the build needs",
-      script: `cd -- ${quote(source)} && CI=1 npm ci --no-audit --no-fund`,
+      // Nothing that rbee needs has an install script; npm would build better-sqlite3 from source without need.
+      script: `cd -- ${quote(source)} && CI=1 npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund`,
     },
     {
       stage: "bundle",
@@ -118,8 +119,9 @@ async function runStage(remote: Remote, stage: string, script: string, signal: A
       { ...end, stderr: end.stdout },
     );
     if (failed.code === "insufficient_disk") throw failed;
+    const telling = said.filter((line) => !/complete log of this run|^\s*at /u.test(line));
     const words =
-      said.findLast((line) => /error|fatal|fail|cannot|denied/iu.test(line)) ?? said.at(-1) ?? "it said nothing";
+      telling.findLast((line) => /error|fatal|fail|cannot|denied/iu.test(line)) ?? telling.at(-1) ?? "it said nothing";
     throw new RbeeError(
       "ssh_command_failed",
       `"${stage}" failed with exit code ${end.exitCode} on ${remote.name}: ${words}`,

@@ -142,3 +142,12 @@ describe("data", () => {
     expect(performance.now() - start).toBeLessThan(500);
   });
 });
+
+it("keeps the names of fields, even when a password reads the same", () => {
+  const redactor = new Redactor();
+  redactor.register("wrong");
+  expect(redactor.value({ wrong: true, message: "The password wrong is refused." })).toEqual({
+    wrong: true,
+    message: "The password [redacted] is refused.",
+  });
+});

@@ -59,6 +59,9 @@ function shapesOf(secret: string): string[] {
   ];
 }
 
+/** A name that the program gave, not something that came from outside: it stays, even when a password reads the same. */
+const fieldName = /^[a-z][a-z_]{0,23}$/u;
+
 /** Three letters would turn up inside ordinary words, and nothing that short is a secret worth a garbled log. */
 const shortestSecret = 4;
 
@@ -146,7 +149,7 @@ export class Redactor {
         .filter(([key, item]) => item !== undefined && typeof item !== "function" && key !== "stack")
         .slice(0, mostEntries)
         .map(([key, item]) => [
-          this.text(key),
+          fieldName.test(key) ? key : this.text(key),
           isSecretField(key) && typeof item === "string" && item !== "" ? mark : this.#copy(item, depth, seen),
         ]),
     );

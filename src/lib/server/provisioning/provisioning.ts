@@ -1,4 +1,4 @@
-import type { NearbyMachine } from "@rbee/contract";
+import type { Beehive, NearbyMachine } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
 import { program } from "#lib/server/program/index.ts";
 import { createMachineAccess } from "./access.ts";
@@ -18,8 +18,8 @@ export interface Provisioning extends Machines {
   readonly operations: HiveOperations;
   /** How long installing or upgrading may take, in milliseconds. */
   readonly installTimeoutMs: number;
-  /** The SSH destination of the machine that a person means. @throws {RbeeError} `node_not_found`, `invalid_request`. */
-  targetOf(reference: string): string;
+  /** The machine that a person means by a name or an id. @throws {RbeeError} `node_not_found`, `invalid_request`. */
+  machine(reference: string): Pick<Beehive, "name" | "target">;
   /** @throws {RbeeError} `already_exists` when an operation has this machine now. */
   refuseIfBusy(destination: string): void;
   /** Looks for machines that could join, now. */
@@ -54,7 +54,7 @@ export function createProvisioning(options: ProvisioningOptions & { readonly db:
   return {
     operations,
     installTimeoutMs: settings.installTimeoutS * 1_000,
-    targetOf: (reference) => machineOf(parts, reference).target,
+    machine: (reference) => machineOf(parts, reference),
     refuseIfBusy: (destination) => {
       parts.oneAtATime.refuseIfBusy(destination);
     },

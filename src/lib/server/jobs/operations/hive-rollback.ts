@@ -10,9 +10,10 @@ export function hiveRollback(
   { provisioning }: { provisioning: Provisioning },
   request: Extract<JobRequest, { operation: "hive_rollback" }>,
 ): Operation {
-  provisioning.refuseIfBusy(provisioning.targetOf(request.hive));
+  const machine = provisioning.machine(request.hive);
+  provisioning.refuseIfBusy(machine.target);
   return {
-    subject: request.hive,
+    subject: machine.name,
     timeoutMs: provisioning.installTimeoutMs,
     perform: (signal) => provisioning.operations.rollback(request, signal),
   };

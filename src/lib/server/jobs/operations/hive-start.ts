@@ -12,9 +12,10 @@ export function hiveStart(
   { provisioning }: { provisioning: Provisioning },
   request: Extract<JobRequest, { operation: "hive_start" }>,
 ): Operation {
-  provisioning.refuseIfBusy(provisioning.targetOf(request.hive));
+  const machine = provisioning.machine(request.hive);
+  provisioning.refuseIfBusy(machine.target);
   return {
-    subject: request.hive,
+    subject: machine.name,
     timeoutMs: limitMs,
     perform: (signal) => provisioning.operations.start(request, signal),
   };

@@ -13,9 +13,10 @@ export function hiveStop(
   { provisioning }: { provisioning: Provisioning },
   request: Extract<JobRequest, { operation: "hive_stop" }>,
 ): Operation {
-  provisioning.refuseIfBusy(provisioning.targetOf(request.hive));
+  const machine = provisioning.machine(request.hive);
+  provisioning.refuseIfBusy(machine.target);
   return {
-    subject: request.hive,
+    subject: machine.name,
     timeoutMs: limitMs,
     perform: (signal) => provisioning.operations.stop(request, signal),
   };

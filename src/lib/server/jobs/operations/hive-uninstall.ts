@@ -13,9 +13,10 @@ export function hiveUninstall(
   { provisioning }: { provisioning: Provisioning },
   request: Extract<JobRequest, { operation: "hive_uninstall" }>,
 ): Operation {
-  provisioning.refuseIfBusy(provisioning.targetOf(request.hive));
+  const machine = provisioning.machine(request.hive);
+  provisioning.refuseIfBusy(machine.target);
   return {
-    subject: request.hive,
+    subject: machine.name,
     timeoutMs: limitMs,
     perform: (signal) => provisioning.operations.uninstall(request, signal),
   };

@@ -8,6 +8,8 @@ import { type Remote, run } from "./remote.ts";
 const limitMs = 60_000;
 const lookEveryMs = 150;
 const askEveryMs = 1_000;
+/** So often in a row must it look as if the hive had ended: one look may come between a process and its traces. */
+const looksToBelieve = 2;
 
 /** The hive that is waited for. */
 export interface Awaited {
@@ -22,7 +24,7 @@ export interface Awaited {
 
 /**
  * The step `wait_heartbeat`: waits for the first heartbeat of the process that was just started, then asks the hive what
- * it is. A process that ends is noticed at once.
+ * it is. A process that ends is noticed within seconds.
  * @throws {RbeeError} `hive_down` with the hive's own last words and what else was found out; `hive_version_mismatch`
  *   when what reports is another build.
  */
@@ -46,11 +48,13 @@ async function firstHeartbeat(parts: Parts, remote: Remote, awaited: Awaited, si
     return at !== null && at >= awaited.startedAt;
   };
   let lookedAt = performance.now();
+  let foundEnded = 0;
   while (!arrived()) {
     if (performance.now() - lookedAt > askEveryMs) {
       const alive = await isAlive(remote, signal);
       lookedAt = performance.now();
-      if (!alive && !arrived()) throw await noHeartbeat(remote, awaited, "ended", signal);
+      foundEnded = alive ? 0 : foundEnded + 1;
+      if (foundEnded >= looksToBelieve && !arrived()) throw await noHeartbeat(remote, awaited, "ended", signal);
     }
     if (performance.now() > deadline) throw await noHeartbeat(remote, awaited, "silent", signal);
     await delay(lookEveryMs, undefined, { signal });

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { helpText, loadConfig, parseCommandLine } from "./config.ts";
 
 const env = { HOME: "/home/bee", RBEE_CONFIG: undefined };
@@ -18,6 +21,26 @@ describe("how a hive is started", () => {
     });
     expect([config.settings.port, config.name, config.settings.home]).toEqual([17_000, "attic", "/data/hive"]);
     expect(config.modelDirs[0]).toBe("/data/hive/models");
+  });
+
+  it("the name and port it was installed with count where nothing else is set", () => {
+    const home = mkdtempSync(join(tmpdir(), "rbee-hive-"));
+    onTestFinished(() => {
+      rmSync(home, { recursive: true });
+    });
+    const identity = {
+      hive_id: `hive:${crypto.randomUUID()}`,
+      hive_token: "t".repeat(43),
+      name: "attic",
+      port: 17_001,
+    };
+    writeFileSync(join(home, "hive.json"), JSON.stringify(identity));
+    const started = (more: Record<string, string> = {}) => {
+      const { settings, name } = loadConfig(flagsOf("--home", home), { ...env, ...more });
+      return [name, settings.port];
+    };
+    expect(started()).toEqual(["attic", 17_001]);
+    expect(started({ RBEE_HIVE_NAME: "cellar", RBEE_HIVE_PORT: "17002" })).toEqual(["cellar", 17_002]);
   });
 
   it.each([

@@ -55,6 +55,8 @@ export interface SshHost {
   /** Stops listening; connections stay. */
   stopListening(): Promise<void>;
   startListening(): Promise<void>;
+  /** Arguments of `nsenter` that lead into the host; null on loopback. */
+  readonly enter: readonly string[] | null;
   /** Runs a command on the host as root and gives its stdout (namespaces only). */
   asRoot(command: string): Promise<string>;
   /** Command lines of everything that runs there, sshd included (on loopback: on this machine). */
@@ -128,6 +130,7 @@ export async function startSshHost(network: TestNetwork | null, options: SshHost
     destination: `${place === null ? userInfo().username : account.name}@${address}:${port}`,
     folder,
     network: place,
+    enter: machine?.enter ?? null,
     fingerprint: async (type = "ed25519") => fingerprint(join(folder, `host_${type}.pub`)),
     async changeHostKeys(types = options.hostKeys ?? ["ed25519"]) {
       await stopListening();

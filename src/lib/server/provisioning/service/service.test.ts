@@ -30,7 +30,7 @@ describe("the layout", () => {
 describe("the systemd unit", () => {
   it("quotes paths as systemd reads them", () => {
     expect(unitText(odd)).toContain(
-      `ExecStart="/home/Vin's \\"50%%\\" $$HOME/.local/share/rbee/hive/current/bin/rbee-hive" --home "/home/Vin's \\"50%%\\" $$HOME/.local/share/rbee/hive"\n`,
+      `ExecStart=/bin/sh -c 'exec "$$0" "$$@"' "/home/Vin's \\"50%%\\" $$HOME/.local/share/rbee/hive/current/bin/rbee-hive" --home "/home/Vin's \\"50%%\\" $$HOME/.local/share/rbee/hive"\n`,
     );
   });
   it("starts a hive that failed again, lets answers end, and starts with the account", () => {

@@ -20,7 +20,8 @@ Description=rbee hive
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${word(`${current}/bin/rbee-hive`)} --home ${word(hive)}
+# Through sh, for systemd takes no program whose path holds a quotation mark.
+ExecStart=/bin/sh -c 'exec "$$0" "$$@"' ${word(`${current}/bin/rbee-hive`)} --home ${word(hive)}
 Restart=on-failure
 RestartSec=5
 # A wrong setting stays wrong.

@@ -14,7 +14,10 @@ export interface Installing {
   readonly household: Household;
   readonly ssh: SshSetting;
   /** A bare machine, known to the queen by this alias and by its host key. */
-  machine(alias: string, options?: SshHostOptions & { known?: boolean; lines?: readonly string[] }): Promise<SshHost>;
+  machine(
+    alias: string,
+    options?: SshHostOptions & { loopback?: boolean; known?: boolean; lines?: readonly string[] },
+  ): Promise<SshHost>;
   /** Writes a host into the queen's ssh config. */
   configure(alias: string, lines: readonly string[]): void;
   /** Trusts a host's key as a person's `known_hosts` would. */

@@ -22,7 +22,7 @@ export interface SshSetting {
   /** A key without passphrase, at the usual place `~/.ssh/id_ed25519`; every host lets it in. */
   readonly key: KeyPair;
   readonly hostKeys: HostKeys;
-  host(options?: SshHostOptions): Promise<SshHost>;
+  host(options?: SshHostOptions & { loopback?: boolean }): Promise<SshHost>;
   /** How to reach a host, as the person's settings have it. */
   target(host: SshHost): Promise<SshTarget>;
   /** Connects to a host and trusts its key; closed at the end. */
@@ -46,9 +46,9 @@ export async function sshSetting(): Promise<SshSetting> {
     home,
     key,
     hostKeys,
-    async host(options = {}) {
-      if (hostKind === "namespaces") network ??= await createNetwork();
-      const host = await startSshHost(network, { authorizedKeys: [key.publicKey], ...options });
+    async host({ loopback = false, ...options } = {}) {
+      if (hostKind === "namespaces" && !loopback) network ??= await createNetwork();
+      const host = await startSshHost(loopback ? null : network, { authorizedKeys: [key.publicKey], ...options });
       hosts.push(host);
       return host;
     },

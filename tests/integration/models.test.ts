@@ -166,6 +166,15 @@ describe("a pull that is disturbed", () => {
     expect(hub.fileRequests).toHaveLength(asked);
   });
 
+  it("needs no hub when the household has the model: its name is enough", async () => {
+    const asked = hub.requests.length;
+    const events = await pull({ model: "third-bee-Q8_0", hive: home });
+    expect(events.at(-1)).toMatchObject({ status: "succeeded", data: { hive: home, from: ["attic"], already: false } });
+    const again = await pull({ model: "third-bee-Q8_0" });
+    expect(again.at(-1)).toMatchObject({ status: "succeeded", data: { already: true } });
+    expect(hub.requests).toHaveLength(asked);
+  });
+
   it("goes on where it was when the machine is killed and started again", async () => {
     hub.pace = slow;
     const jobId = await start({ operation: "model_download", model: other, hive: "attic" });

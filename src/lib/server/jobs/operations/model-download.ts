@@ -54,6 +54,8 @@ export function modelDownload(parts: Parts, request: Request): Operation {
       narrate({ action: "present", message: `${target.name} has ${here.model.id} already.` });
       return { model: here.model.id, hive_id: target.hiveId, hive: target.name, already: true };
     }
+    const others = holders.filter(({ hive }) => hive !== target).map(({ hive }) => hive);
+    await whileStarting(target, others);
     const neighbours = reference.kind === "file" ? [] : holders.filter(({ hive }) => hive !== target && isUp(hive));
     const sources = await offered(hives, target, neighbours);
     if (reference.kind === "name" && sources.length === 0) throw unreachableModel(model, holders);
@@ -116,6 +118,19 @@ function choose(hives: Parts["hives"], model: string): Promise<HiveState> {
         });
       await delay(lookEveryMs, undefined, { signal });
     }
+  });
+}
+
+const isStarting = ({ health }: HiveState) => health === "starting";
+
+/** Gives the target, and those that have the model when none of them is up, the time that a start takes. */
+async function whileStarting(target: HiveState, others: readonly HiveState[]): Promise<void> {
+  const isEarly = () => isStarting(target) || (others.some(isStarting) && !others.some(isUp));
+  if (!isEarly()) return;
+  const options = { timeoutMs: placementLimitMs, message: "Waiting for machines that have only just started" };
+  await step("wait", options, async (signal) => {
+    const deadline = performance.now() + hiveWaitMs;
+    while (isEarly() && performance.now() < deadline) await delay(lookEveryMs, undefined, { signal });
   });
 }
 

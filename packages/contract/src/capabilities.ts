@@ -41,6 +41,7 @@ export const hiveModelSchema = z
     revision: z.string().nullable().default(null).describe("The hub's commit it was downloaded at."),
     aliases: z.array(modelIdSchema).default([]),
     pinned: z.boolean().default(false),
+    removable: z.boolean().default(false).describe("Whether rbee put its files there and may delete them."),
     files: z.array(modelFileSchema).default([]),
     memory: modelMemoryFactsSchema.nullable().default(null).describe("What an estimate of its memory is made from."),
   })

@@ -8,6 +8,7 @@ import {
   timestampSchema,
   workerIdSchema,
 } from "./identifiers.ts";
+import { modelReferenceSchema } from "./model-reference.ts";
 import { installMethodSchema, sshAccessSchema, sshDestinationSchema } from "./machines.ts";
 
 /** A hive by its id, its name, or the name it is registered under. */
@@ -183,6 +184,24 @@ export const jobRequestSchema = z
       })
       .describe("Makes the machines what hives.conf says, all at once."),
     z.strictObject({ operation: z.literal("hive_discover") }).describe("Asks every enrolled hive what it can do."),
+    z
+      .strictObject({
+        operation: z.literal("model_download"),
+        model: modelReferenceSchema,
+        hive: hiveReferenceSchema.optional().describe("Id or name of a hive; rbee chooses when it is left out."),
+        id: modelIdSchema.optional().describe("Id in the catalogue; made from the file's name when left out."),
+      })
+      .describe("Brings a model to a hive: from another hive that has it, from the hub, or from where the file lies."),
+    z
+      .strictObject({
+        operation: z.literal("model_delete"),
+        model: modelReferenceSchema,
+        hive: hiveReferenceSchema
+          .optional()
+          .describe("Id or name of a hive; when left out, every hive where rbee downloaded the model."),
+        force: z.boolean().default(false).describe("Also when it is pinned or a worker runs it; that one is stopped."),
+      })
+      .describe("Deletes a model that was downloaded; one that was imported is only forgotten."),
     z
       .strictObject({
         operation: z.literal("worker_spawn"),

@@ -12,7 +12,6 @@ export const catalogueModelSchema = hiveModelSchema
     provider: z
       .enum(["hub", "hive", "import", "folder"])
       .describe("Where it came from; `folder`: it was found in a folder of models."),
-    removable: z.boolean().describe("Whether rbee put its files there and may delete them."),
     downloaded_at: timestampSchema.nullable(),
     last_used_at: timestampSchema.nullable(),
   })

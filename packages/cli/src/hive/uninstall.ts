@@ -1,20 +1,12 @@
 import type { Command } from "commander";
-import { perform, type Context } from "../command.ts";
-import { UsageError } from "../failure.ts";
+import { perform } from "../command.ts";
 import { jobVerb, runSshJob, type JobOptions } from "../job/run.ts";
 import { sshOptions, type SshOptions } from "../ssh/access.ts";
-import { ask } from "../terminal/prompt.ts";
+import { confirmed } from "../terminal/confirm.ts";
 
 interface Options extends JobOptions, SshOptions {
   readonly removeModels?: boolean;
   readonly yes?: boolean;
-}
-
-/** Downloaded models are gone for good: a person says so twice. @throws {UsageError} when nobody can be asked. */
-async function confirmRemoval(hive: string, { terminal, signal }: Context): Promise<boolean> {
-  if (!terminal.interactive || !terminal.lively)
-    throw new UsageError("--remove-models deletes models for good.", "Say so with --yes.");
-  return /^y(?:es)?$/iu.test(await ask(`Delete the models on ${hive} too, for good? yes or no: `, signal));
 }
 
 /** `rbee hive uninstall`. */
@@ -29,9 +21,9 @@ export function hiveUninstall(parent: Command): void {
     perform(options, async (context) => {
       const removeModels = options.removeModels === true;
       const connection = context.connect();
-      if (removeModels && options.yes !== true && !(await confirmRemoval(hive, context))) {
-        context.narrate("keeper", "nothing was done");
-        return;
+      if (removeModels && options.yes !== true) {
+        const why = "--remove-models deletes models for good.";
+        if (!(await confirmed(context, `Delete the models on ${hive} too, for good?`, why))) return;
       }
       await runSshJob(context, connection, options, (access) => ({
         operation: "hive_uninstall",

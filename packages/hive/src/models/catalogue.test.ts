@@ -48,6 +48,7 @@ describe("the models on disk", () => {
         revision: null,
         aliases: [],
         pinned: false,
+        removable: false,
         files: [{ name: "model.gguf", size_bytes: 3_879_808, sha256: null }],
         memory: {
           layers: 5,

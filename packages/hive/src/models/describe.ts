@@ -15,6 +15,8 @@ function filesOf(model: LocalModel | BrokenModel): ModelFile[] {
   });
 }
 
+const isRemovable = (record: LocalModel["record"]) => record?.provider === "hub" || record?.provider === "hive";
+
 /** A model as capabilities tell it: what changes with every use is not in it. A name that the header lacks is the id. */
 export function describeModel(model: LocalModel): HiveModel {
   const { id, sizeBytes, header, record } = model;
@@ -31,6 +33,7 @@ export function describeModel(model: LocalModel): HiveModel {
     revision: record?.revision ?? null,
     aliases: [...(record?.aliases ?? [])],
     pinned: record?.pinned ?? false,
+    removable: isRemovable(record),
     files: filesOf(model),
     memory: header.memory,
   };
@@ -54,6 +57,7 @@ export function describeEntry(model: LocalModel | BrokenModel): CatalogueModel {
         revision: record?.revision ?? null,
         aliases: [...(record?.aliases ?? [])],
         pinned: record?.pinned ?? false,
+        removable: isRemovable(record),
         files: filesOf(model),
         memory: null,
       }
@@ -63,7 +67,6 @@ export function describeEntry(model: LocalModel | BrokenModel): CatalogueModel {
     state: broken ? model.state : "ready",
     problem: broken ? model.broken : null,
     provider: record?.provider ?? "folder",
-    removable: record?.provider === "hub" || record?.provider === "hive",
     downloaded_at: record?.downloadedAt ?? null,
     last_used_at: record?.lastUsedAt ?? null,
   };

@@ -16,6 +16,8 @@ import { hiveStop } from "./operations/hive-stop.ts";
 import { hiveSync } from "./operations/hive-sync.ts";
 import { hiveUninstall } from "./operations/hive-uninstall.ts";
 import { hiveUpgrade } from "./operations/hive-upgrade.ts";
+import { modelDelete } from "./operations/model-delete.ts";
+import { modelDownload } from "./operations/model-download.ts";
 import type { Operation } from "./operations/operation.ts";
 import { selfCheck } from "./operations/self-check.ts";
 import { workerSpawn } from "./operations/worker-spawn.ts";
@@ -53,11 +55,17 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
   const restoreNarration = narrateOutsideJobsTo(log);
   const jobs = createJobs({ store, log: observable(store), processLog: log, actor: "queen" });
   const running = new Set<string>();
+  let stopping = false;
+  const parts = { ...options, stopping: () => stopping };
 
   const operationOf = (person: Person, request: JobRequest): Operation => {
     switch (request.operation) {
       case "hive_discover":
         return hiveDiscover(options);
+      case "model_download":
+        return modelDownload(parts, request);
+      case "model_delete":
+        return modelDelete(parts, request);
       case "worker_spawn":
         return workerSpawn(options, request);
       case "worker_stop":
@@ -110,6 +118,7 @@ export function createHouseholdJobs(options: JobsOptions): JobsService {
     stream: (jobId, streamOptions) => jobs.stream(jobId, streamOptions),
     running: () => running.size,
     async stop() {
+      stopping = true;
       await jobs.stop("The queen is stopping.");
       restoreNarration();
     },

@@ -188,10 +188,26 @@ export const machines = {
     tokens: (count: string) => `${count} tokens`,
     empty: {
       title: "No models yet",
-      text: "Put a folder with one .gguf file into the models folder of a machine, then look again. The folder's name becomes the model's name.",
+      text: "Get one from the hub above, or put a folder with one .gguf file into the models folder of a machine and look again.",
       action: "Look at the machines",
     },
     where:
-      "To add a model, put a folder with one .gguf file into the models folder of a machine and press “Look again” under Machines.",
+      "A folder with one .gguf file in the models folder of a machine is a model too: press “Look again” under Machines.",
+    get: {
+      title: "Get a model",
+      reference: "Model",
+      hint: "hf:org/repo or hf:org/repo:Q4_K_M from the hub; the name of a model here copies it to another machine.",
+      example: "hf:org/repo:Q4_K_M",
+      machine: "Machine",
+      anyMachine: "rbee chooses",
+      action: "Get it",
+      busy: "Starting…",
+    },
+    remove: {
+      label: (model: string, machine: string) => `Delete ${model} from ${machine}`,
+      title: (model: string, machine: string) => `Delete ${model} from ${machine}?`,
+      text: "Its files are deleted from that machine's disk. Other machines keep theirs.",
+      confirm: "Delete",
+    },
   },
 };

@@ -9,11 +9,13 @@ export const load: PageServerLoad = (event) => {
   return { hiveId, work: user.role === "admin" ? workOn(event.locals, hiveId) : null };
 };
 
-/** What is being done on this machine now, so that a reload finds it again. */
+/** What is being done with this machine now, so that a reload finds it again; a model may come to it meanwhile. */
 function workOn({ queen }: App.Locals, hiveId: string) {
   const job = queen.jobs
     .list({ limit: 100 })
-    .find(({ state, input }) => state === "running" && input["hive"] === hiveId);
+    .find(
+      ({ operation, state, input }) => operation.startsWith("hive_") && state === "running" && input["hive"] === hiveId,
+    );
   return job === undefined ? null : { job, events: queen.jobs.events(job.job_id) };
 }
 

@@ -228,10 +228,13 @@ function send(
 }
 
 /** A slot of a worker that has the model: found or loaded, and waited for in turn. */
-async function takeSeat(parts: ChatParts, request: Attempt, avoid: ReadonlySet<string>): Promise<Seat<WorkerView>> {
+async function takeSeat(parts: ChatParts, request: Attempt, avoid: Set<string>): Promise<Seat<WorkerView>> {
   const { chat, user, lane, signal } = request;
+  const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
-    await parts.ensureReady(chat.model, signal, avoid);
+    const ready = await parts.ensureReady(chat.model, signal, avoid);
+    // One that had failed this request was waited for until its hive said itself that it is ready again.
+    avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
       model: chat.model,
       userId: user.id,
@@ -243,6 +246,8 @@ async function takeSeat(parts: ChatParts, request: Attempt, avoid: ReadonlySet<s
     });
     if (seat !== null) return seat;
     // Every worker went away while it waited.
+    if (performance.now() > deadline)
+      throw new RbeeError("worker_busy", `No worker of ${chat.model} stays ready.`, { retryAfterS: 5 });
     await delay(settleMs, undefined, { signal });
   }
 }

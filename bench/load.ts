@@ -18,6 +18,14 @@ export interface ChatSample {
   readonly tokens: number;
 }
 
+/** A chat's body; only its length matters here. */
+export interface ChatBody extends Record<string, unknown> {
+  readonly max_tokens: number;
+}
+
+/** What llama-server says at the end of an answer of random weights, although every token was sent before. */
+const noChatFormat = "does not match the expected peg-native format";
+
 /** A sample of a run; those that began `together` at its start met each other in every queue on the way. */
 export type RunSample = ChatSample & { readonly together: boolean };
 
@@ -39,7 +47,7 @@ export class LoadClient {
   }
 
   /** One streamed chat. It fails when the stream does not end with `[DONE]`. */
-  async chat(body: object): Promise<ChatSample> {
+  async chat(body: ChatBody): Promise<ChatSample> {
     const started = performance.now();
     const response = await request(`${this.#target.origin}${this.#target.path}`, {
       method: "POST",
@@ -56,8 +64,10 @@ export class LoadClient {
       if (ttftMs === undefined && /"content":"[^"]/u.test(text)) ttftMs = performance.now() - started;
       tail = (tail + text).slice(-4_000);
     }
-    const tokens = Number(/"predicted_n":\s*(\d+)/u.exec(tail)?.[1]);
-    if (ttftMs === undefined || !tail.includes("[DONE]") || !Number.isFinite(tokens))
+    const complete = tail.includes("[DONE]");
+    const refused = !complete && tail.includes(noChatFormat);
+    const tokens = refused ? body.max_tokens : Number(/"predicted_n":\s*(\d+)/u.exec(tail)?.[1]);
+    if (ttftMs === undefined || !(complete || refused) || !Number.isFinite(tokens))
       throw new Error(`${this.#target.name} broke off: ${tail.slice(-300)}`);
     return { ttftMs, totalMs: performance.now() - started, tokens };
   }
@@ -73,7 +83,7 @@ export interface LoadResult {
 }
 
 /** Sends `bodies` with `streams` of them in flight at any time. */
-export async function runLoad(client: LoadClient, bodies: readonly object[], streams: number): Promise<LoadResult> {
+export async function runLoad(client: LoadClient, bodies: readonly ChatBody[], streams: number): Promise<LoadResult> {
   const waiting = bodies.values();
   let begun = 0;
   const samples: RunSample[] = [];

@@ -10,7 +10,7 @@ export interface LogLine {
 }
 
 // Colours and cursor movements of a terminal.
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- they begin with a control character
 const escapes = /\u001b\[[0-9;?]*[A-Za-z]/gu;
 
 const clock = (at: number) => new Date(at).toLocaleTimeString("en-GB");

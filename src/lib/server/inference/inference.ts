@@ -92,6 +92,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     open: (model, avoid) =>
       openWorkers(model, fleet(), avoid).map((worker) => ({
         worker,
+        slots: worker.slotsTotal ?? 1,
         // Counted by what this queen has sent there; what a hive measured is up to a second old.
         freeSlots: seatsAt(worker.slotsTotal) - inFlight.at(worker.workerId),
       })),

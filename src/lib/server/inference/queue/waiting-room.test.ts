@@ -33,7 +33,11 @@ beforeEach(() => {
     open: (_model, avoid) =>
       workers
         .filter(({ workerId }) => !avoid.has(workerId))
-        .map((worker) => ({ worker, freeSlots: worker.slots - (running.get(worker.workerId) ?? 0) })),
+        .map((worker) => ({
+          worker,
+          slots: worker.slots,
+          freeSlots: worker.slots - (running.get(worker.workerId) ?? 0),
+        })),
     enter: ({ workerId }) => {
       count(workerId, 1);
       return () => count(workerId, -1);

@@ -1,9 +1,10 @@
 import { RbeeError, type Lane } from "@rbee/contract";
 import { FairQueue, type Ticket } from "./fair-queue.ts";
 
-/** A worker that could answer, and how many more requests it would answer at once. */
+/** A worker that could answer, how many requests it answers at once, and how many more it would take now. */
 export interface OpenWorker<W> {
   readonly worker: W;
+  readonly slots: number;
   readonly freeSlots: number;
 }
 
@@ -125,7 +126,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
     const own = queue.waitingOf(userId);
     const ownLimit = Math.max(1, Math.floor(limit * mostOfOnePerson));
     if (queue.size < limit && own < ownLimit) return;
-    const slots = open(model, new Set()).length;
+    const slots = open(model, new Set()).reduce((sum, worker) => sum + worker.slots, 0);
     const waitS = ((durations.get(model) ?? 1_000) * queue.size) / Math.max(1, slots) / 1_000;
     const mine = queue.size < limit;
     throw new RbeeError(

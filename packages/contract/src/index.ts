@@ -20,7 +20,7 @@ export * from "./model-reference.ts";
 export * from "./models.ts";
 export * from "./openapi.ts";
 export * from "./parse.ts";
-export * from "./queen-endpoints.ts";
+export * from "./queen-endpoints/index.ts";
 export * from "./run-file.ts";
 export * from "./setting.ts";
 export * from "./worker-endpoints.ts";

@@ -1,5 +1,5 @@
 import { hiveEndpoints } from "../hive-endpoints.ts";
-import { queenEndpoints } from "../queen-endpoints.ts";
+import { queenEndpoints } from "../queen-endpoints/index.ts";
 import { workerEndpoints } from "../worker-endpoints.ts";
 import { createClient, type Client, type ClientOptions } from "./client.ts";
 

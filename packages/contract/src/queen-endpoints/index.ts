@@ -1,0 +1,17 @@
+import type { EndpointTable } from "../endpoint.ts";
+import { hivesEndpoints } from "./hives.ts";
+import { householdEndpoints } from "./household.ts";
+import { inferenceEndpoints } from "./inference.ts";
+import { jobsEndpoints } from "./jobs.ts";
+import { machinesEndpoints } from "./machines.ts";
+import { serviceEndpoints } from "./service.ts";
+
+/** Every HTTP endpoint of the queen. Routes, clients, the OpenAPI document and the stranger test all come from this table. */
+export const queenEndpoints = {
+  ...serviceEndpoints,
+  ...inferenceEndpoints,
+  ...hivesEndpoints,
+  ...machinesEndpoints,
+  ...jobsEndpoints,
+  ...householdEndpoints,
+} as const satisfies EndpointTable;

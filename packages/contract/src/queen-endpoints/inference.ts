@@ -1,0 +1,46 @@
+import type { EndpointTable } from "../endpoint.ts";
+import { chatCompletionSchema, chatRequestSchema } from "../inference/chat.ts";
+import { modelListSchema, modelSchema } from "../inference/models.ts";
+import { queueEntrySchema } from "../inference/queue.ts";
+import { list } from "./list.ts";
+
+/** What apps ask of the household. */
+export const inferenceEndpoints = {
+  chat: {
+    method: "POST",
+    path: "/v1/chat/completions",
+    owner: "person",
+    tag: "inference",
+    summary: "A chat answer, whole or as a stream. Loads the model first when it must.",
+    status: 200,
+    body: chatRequestSchema,
+    answer: chatCompletionSchema,
+  },
+  listModels: {
+    method: "GET",
+    path: "/v1/models",
+    owner: "person",
+    tag: "inference",
+    summary: "The models of the household.",
+    status: 200,
+    answer: modelListSchema,
+  },
+  getModel: {
+    method: "GET",
+    path: "/v1/models/{id}",
+    owner: "person",
+    tag: "inference",
+    summary: "One model.",
+    status: 200,
+    answer: modelSchema,
+  },
+  queue: {
+    method: "GET",
+    path: "/v1/queue",
+    owner: "person",
+    tag: "inference",
+    summary: "The requests that wait for a free slot, by model, in the order of their turn.",
+    status: 200,
+    answer: list(queueEntrySchema),
+  },
+} as const satisfies EndpointTable;

@@ -5,12 +5,14 @@ import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
 import { serviceEndpoints } from "./service.ts";
+import { workersEndpoints } from "./workers.ts";
 
 /** Every HTTP endpoint of the queen. Routes, clients, the OpenAPI document and the stranger test all come from this table. */
 export const queenEndpoints = {
   ...serviceEndpoints,
   ...inferenceEndpoints,
   ...hivesEndpoints,
+  ...workersEndpoints,
   ...machinesEndpoints,
   ...jobsEndpoints,
   ...householdEndpoints,

@@ -2,9 +2,11 @@ import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type mo
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
+import type { Person } from "#lib/server/accounts/index.ts";
 import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
-import { answerChat, type ActiveRelay } from "./chat.ts";
+import { answer, type ActiveRelay } from "./answer.ts";
+import { chatAsk, completionAsk, countAsk, detokenizeAsk, embeddingsAsk, tokenizeAsk, type Ask } from "./asks.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
@@ -14,8 +16,9 @@ import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
-import type { Inference, Readiness } from "./types.ts";
-import { createSendChat } from "./upstream.ts";
+import type { Reply } from "./reply.ts";
+import type { Inference, Readiness, RequestContext } from "./types.ts";
+import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
@@ -107,7 +110,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const looking = setInterval(() => {
     room.look();
   }, lookAgainMs).unref();
-  const send = createSendChat(agent);
+  const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
     hives.registry
       .find(hiveId)
@@ -120,7 +123,7 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, request, context) => {
+  const ask = async (person: Person, request: Ask, context: RequestContext): Promise<Reply> => {
     const { requestId, lane, where, seated, signal: client } = context;
     const entry = openRequestLog({
       person,
@@ -130,7 +133,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       now,
       record: (row) => {
         open.close(requestId);
-        options.record(row);
+        if (request.metered) options.record(row);
       },
     });
     // Not AbortSignal.any(): it costs a multiple of this, at every request.
@@ -143,9 +146,9 @@ export function createInference(options: InferenceOptions): InferenceService {
     waiting.add(ending);
     open.add(requestId, { userId: person.user.id, ending });
     try {
-      return await answerChat(
+      return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
+        { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {
       const error = client.aborted
@@ -155,7 +158,7 @@ export function createInference(options: InferenceOptions): InferenceService {
           : stopping
             ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
             : toRbeeError(thrown);
-      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "request failed");
       entry.end({ error, timings: null, firstTextAt: null });
       throw error;
     } finally {
@@ -206,7 +209,12 @@ export function createInference(options: InferenceOptions): InferenceService {
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);
     },
-    chat,
+    chat: (person, request, context) => ask(person, chatAsk(request), context),
+    complete: (person, request, context) => ask(person, completionAsk(request), context),
+    embed: (person, request, context) => ask(person, embeddingsAsk(request), context),
+    countTokens: (person, request, context) => ask(person, countAsk(request), context),
+    tokenize: (person, model, request, context) => ask(person, tokenizeAsk(model, request), context),
+    detokenize: (person, model, request, context) => ask(person, detokenizeAsk(model, request), context),
     cancel(person, requestId) {
       open.cancel(person, requestId);
     },

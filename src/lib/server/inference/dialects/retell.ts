@@ -1,0 +1,65 @@
+import { errorBodySchema, type ChatChunk, type ChatCompletion, type ErrorBody } from "@rbee/contract";
+import { createParser } from "eventsource-parser";
+import { Reply } from "../reply.ts";
+
+/** Tells one chat stream in another dialect. Each call gives the text to send, which may be empty. */
+export interface StreamTelling {
+  chunk(chunk: ChatChunk): string;
+  /** After the last chunk of a complete answer. */
+  end(): string;
+  /** Instead of the end. */
+  error(error: ErrorBody["error"]): string;
+}
+
+/** How a chat's answer is told in another dialect. */
+export interface Telling {
+  /** Of a stream. */
+  readonly contentType: string;
+  whole(completion: ChatCompletion): unknown;
+  stream(): StreamTelling;
+}
+
+const encoder = new TextEncoder();
+const doneMark = "[DONE]";
+
+/** Reads a chat stream's bytes and gives what to send for them. */
+function createTranslator(telling: StreamTelling): (bytes: Uint8Array) => string {
+  const decoder = new TextDecoder();
+  let told = "";
+  const parser = createParser({
+    onEvent({ data }) {
+      if (data === doneMark) {
+        told += telling.end();
+        return;
+      }
+      const value: unknown = JSON.parse(data);
+      const failed = errorBodySchema.safeParse(value).data;
+      told += failed === undefined ? telling.chunk(value as ChatChunk) : telling.error(failed.error);
+    },
+  });
+  return (bytes) => {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    const text = told;
+    told = "";
+    return text;
+  };
+}
+
+/** The same answer in another dialect, whole or as it comes. */
+export function retell(reply: Reply, telling: Telling): Reply {
+  const { body, headers } = reply;
+  if (typeof body === "string")
+    return new Reply(headers, JSON.stringify(telling.whole(JSON.parse(body) as ChatCompletion)));
+  return new Reply({ ...headers, "content-type": telling.contentType }, (sink) => {
+    const translate = createTranslator(telling.stream());
+    return body({
+      write(bytes) {
+        const text = translate(bytes);
+        return text === "" || sink.write(encoder.encode(text));
+      },
+      end() {
+        sink.end();
+      },
+    });
+  });
+}

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
 import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import { modelNotFound, type ModelsService } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
 import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
@@ -10,7 +11,7 @@ import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
 import { openWorkers, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
+import { createEnsureReady, refusal } from "./ready.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
 import type { Inference } from "./types.ts";
@@ -28,6 +29,7 @@ const seatsAt = (slotsTotal: number | null): number =>
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
   agent: Agent;
   log: Logger;
   now: () => number;
@@ -53,6 +55,7 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
   object: "model",
   created: 0,
   owned_by: "rbee",
+  aliases: model.aliases,
   meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
   status: { value: model.state },
 });
@@ -75,9 +78,14 @@ export function createInference(options: InferenceOptions): InferenceService {
   const loading = createLoading({
     hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
     fresh,
+    spawnOptions: (model) => options.models.spawnOptions(model),
     log,
   });
-  const models = () => fleetModels(hives.registry.all());
+  const models = () =>
+    fleetModels(hives.registry.all(), (id) => ({
+      aliases: [...options.models.aliasesOf(id)],
+      pinned: options.models.isPinned(id),
+    }));
   const modelIds = () => models().map((model) => model.id);
   const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
   const ensureReady = createEnsureReady({
@@ -116,7 +124,9 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, request, { requestId, lane, signal: client }) => {
+  const chat: InferenceService["chat"] = async (person, asked, { requestId, lane, signal: client }) => {
+    const model = options.models.resolve(asked.model);
+    const request = model === asked.model ? asked : { ...asked, model };
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -157,6 +167,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       fleet,
       client: (hiveId) => hives.contact.client(get(hiveId)),
       fresh,
+      models: options.models,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
@@ -173,7 +184,8 @@ export function createInference(options: InferenceOptions): InferenceService {
         };
       }),
     models: () => ({ object: "list", data: models().map(toModel) }),
-    model(_person, id) {
+    model(_person, name) {
+      const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);

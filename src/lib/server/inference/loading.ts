@@ -1,4 +1,4 @@
-import { RbeeError, toRbeeError, type HiveClient, type Worker } from "@rbee/contract";
+import { RbeeError, toRbeeError, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Logger } from "pino";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, WorkerView } from "./placement.ts";
@@ -38,9 +38,11 @@ function failure(worker: Worker, hiveName: string): RbeeError {
 export function createLoading(options: {
   hive: (hiveId: string) => { client: HiveClient; name: string };
   fresh: FreshWorkers;
+  /** What the household decided about workers of a model. */
+  spawnOptions: (model: string) => Partial<WorkerSpawn>;
   log: Logger;
 }): Loading {
-  const { hive, fresh, log } = options;
+  const { hive, fresh, spawnOptions, log } = options;
   const running = new Map<string, Promise<WorkerView>>();
 
   const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
@@ -64,7 +66,12 @@ export function createLoading(options: {
     const startedAt = performance.now();
     const { backend, device } = placement;
     const worker = await hive(hiveId).client.spawnWorker({
-      body: { model, ...(backend === undefined ? {} : { backend }), ...(device === undefined ? {} : { device }) },
+      body: {
+        ...spawnOptions(model),
+        model,
+        ...(backend === undefined ? {} : { backend }),
+        ...(device === undefined ? {} : { device }),
+      },
     });
     const ready = await untilReady(hiveId, worker.worker_id);
     log.info(

@@ -35,6 +35,12 @@ export const fleetHiveSchema = z
   .meta({ id: "FleetHive" });
 export type FleetHive = z.infer<typeof fleetHiveSchema>;
 
+/** A worker with the hive that it runs on. */
+export const householdWorkerSchema = workerTelemetrySchema
+  .extend({ hive_id: hiveIdSchema, hive: z.string().describe("The hive's name.") })
+  .meta({ id: "HouseholdWorker" });
+export type HouseholdWorker = z.infer<typeof householdWorkerSchema>;
+
 export const fleetModelSchema = z
   .object({
     id: modelIdSchema,

@@ -7,6 +7,7 @@ import {
   timestampSchema,
   workerIdSchema,
 } from "./identifiers.ts";
+import { errorBodySchema } from "./errors.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const unknown = "null when it cannot be measured.";
@@ -52,6 +53,15 @@ export const workerTelemetrySchema = z.object({
   slots_busy: z.int().min(0).nullable(),
   tokens_per_s: z.number().min(0).nullable().describe(unknown),
   idle_s: z.number().min(0).nullable().default(null).describe("Seconds without work; 0 while it works."),
+  stops_in_s: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe("Seconds until it is stopped for want of work; null while it works, and when it is never stopped."),
+  queued: z.int().min(0).nullable().default(null).describe("Requests that wait for a slot inside the worker."),
+  restarts: z.int().min(0).default(0).describe("How often it was started again after a crash."),
+  error: errorBodySchema.shape.error.nullable().default(null).describe("Why it failed, or why it last crashed."),
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;
 

@@ -13,8 +13,17 @@ export * from "./identifiers.ts";
 export * from "./machines.ts";
 
 export * from "./inference/chat.ts";
+export * from "./inference/completions.ts";
+export * from "./inference/embeddings.ts";
+export * from "./inference/logprobs.ts";
+export * from "./inference/messages.ts";
 export * from "./inference/models.ts";
 export * from "./inference/queue.ts";
+export * from "./inference/response-format.ts";
+export * from "./inference/sampling.ts";
+export * from "./inference/tokens.ts";
+export * from "./inference/tools.ts";
+export * from "./inference/usage.ts";
 export * from "./model-memory.ts";
 export * from "./model-reference.ts";
 export * from "./model-settings.ts";

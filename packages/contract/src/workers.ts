@@ -56,6 +56,16 @@ export const workerSchema = z
   .meta({ id: "Worker" });
 export type Worker = z.infer<typeof workerSchema>;
 
+/** Whether a worker really answers: asked of its process, not of what its hive last heard. */
+export const workerCheckSchema = z
+  .object({
+    worker: workerSchema,
+    answered_in_ms: z.number().min(0).nullable().describe("null when it does not answer, or serves nobody now."),
+    problem: z.string().nullable().describe("What is wrong with it, for people; null when it is well."),
+  })
+  .meta({ id: "WorkerCheck" });
+export type WorkerCheck = z.infer<typeof workerCheckSchema>;
+
 /** What a worker process tells its hive over the process channel. */
 export const workerMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loading"), progress: z.number().min(0).max(1) }),

@@ -35,6 +35,10 @@ export const exampleWorker = (change: Partial<WorkerTelemetry> = {}): WorkerTele
   slots_busy: 0,
   tokens_per_s: 0,
   idle_s: null,
+  stops_in_s: null,
+  queued: 0,
+  restarts: 0,
+  error: null,
   ...change,
 });
 

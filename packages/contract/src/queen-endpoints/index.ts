@@ -6,6 +6,7 @@ import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
 import { modelsEndpoints } from "./models.ts";
 import { serviceEndpoints } from "./service.ts";
+import { workersEndpoints } from "./workers.ts";
 
 /** Every HTTP endpoint of the queen. Routes, clients, the OpenAPI document and the stranger test all come from this table. */
 export const queenEndpoints = {
@@ -13,6 +14,7 @@ export const queenEndpoints = {
   ...inferenceEndpoints,
   ...modelsEndpoints,
   ...hivesEndpoints,
+  ...workersEndpoints,
   ...machinesEndpoints,
   ...jobsEndpoints,
   ...householdEndpoints,

@@ -1,4 +1,4 @@
-import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Role } from "@rbee/contract";
+import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Lane, Role } from "@rbee/contract";
 import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
@@ -46,6 +46,8 @@ export const apiKeys = sqliteTable(
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     lastUsedAt: integer("last_used_at"),
+    /** Where its requests wait unless they say otherwise. */
+    lane: text().$type<Lane>(),
   },
   (table) => [index("api_keys_by_user").on(table.userId)],
 );

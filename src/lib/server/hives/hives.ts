@@ -14,6 +14,7 @@ import { createLocalHive } from "./local-hive.ts";
 import { localIdentity } from "./local-identity.ts";
 import { createRegistry, type ExpectedHive, type HiveState, type Registry } from "./registry.ts";
 import { createHiveStore } from "./store.ts";
+import { createWorkers } from "./workers.ts";
 import type { Hives } from "./types.ts";
 
 const tickMs = 500;
@@ -68,7 +69,7 @@ export function createHives(options: HivesOptions): HivesService {
   const snapshot = (role: Role) =>
     fleetSnapshot({
       hives: registry.all(),
-      withAddresses: role === "admin",
+      forAdmin: role === "admin",
       queen,
       requests: options.requests(),
       jobsRunning: options.jobsRunning(),
@@ -140,6 +141,7 @@ export function createHives(options: HivesOptions): HivesService {
       log.info({ hive: hive.name, by: actor.user.name }, "hive removed");
       stream.publish();
     },
+    workers: createWorkers({ registry, contact }),
     discover: () => contact.discover(),
     async stopWorker(hiveId, workerId) {
       await contact.client(registry.get(hiveId)).stopWorker({

@@ -9,12 +9,13 @@ import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
-import { openWorkers, type WorkerView } from "./placement.ts";
+import { openWorkers, place, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
 import { createEnsureReady, refusal } from "./ready.ts";
+import { createOpenRequests } from "./open-requests.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
-import type { Inference } from "./types.ts";
+import type { Inference, Readiness } from "./types.ts";
 import { createSendChat } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
@@ -45,6 +46,7 @@ export interface InferenceOptions {
 export interface InferenceService extends Inference {
   /** Starts workers that a person asked for. */
   readonly spawning: Spawning;
+  readonly readiness: Readiness;
   requests(): { running: number; waiting: number };
   /** Ends every answer that is under way with an error event. */
   closeStreams(): void;
@@ -67,6 +69,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
+  const open = createOpenRequests();
   let stopping = false;
 
   const get = (hiveId: string): HiveState => {
@@ -87,18 +90,19 @@ export function createInference(options: InferenceOptions): InferenceService {
       pinned: options.models.isPinned(id),
     }));
   const modelIds = () => models().map((model) => model.id);
+  const loadProgress = (id: string) => models().find((model) => model.id === id)?.load_progress ?? null;
   const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
   const ensureReady = createEnsureReady({
     fleet,
     models: modelIds,
-    progress: (id) => models().find((model) => model.id === id)?.load_progress ?? null,
+    progress: loadProgress,
     loading,
     inFlight,
     loadWaitMs: options.loadWaitMs,
   });
   const room = createWaitingRoom<WorkerView>({
-    open: (model, avoid) =>
-      openWorkers(model, fleet(), avoid).map((worker) => ({
+    open: (model, avoid, where) =>
+      openWorkers(model, fleet(), avoid, where).map((worker) => ({
         worker,
         slots: worker.slotsTotal ?? 1,
         // Counted by what this queen has sent there; what a hive measured is up to a second old.
@@ -124,7 +128,8 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, asked, { requestId, lane, signal: client }) => {
+  const chat: InferenceService["chat"] = async (person, asked, context) => {
+    const { requestId, lane, where, seated, signal: client } = context;
     const model = options.models.resolve(asked.model);
     const request = model === asked.model ? asked : { ...asked, model };
     const entry = openRequestLog({
@@ -133,7 +138,10 @@ export function createInference(options: InferenceOptions): InferenceService {
       model: request.model,
       requestId,
       now,
-      record: options.record,
+      record: (row) => {
+        open.close(requestId);
+        options.record(row);
+      },
     });
     // Not AbortSignal.any(): it costs a multiple of this, at every request.
     const ending = new AbortController();
@@ -143,17 +151,20 @@ export function createInference(options: InferenceOptions): InferenceService {
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
+    open.add(requestId, { userId: person.user.id, ending });
     try {
       return await answerChat(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, user: person.user, lane, signal: ending.signal, requestId, log: entry },
+        { chat: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {
       const error = client.aborted
         ? new RbeeError("request_cancelled", "The client went away.")
-        : stopping
-          ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
-          : toRbeeError(thrown);
+        : ending.signal.reason instanceof RbeeError
+          ? ending.signal.reason
+          : stopping
+            ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
+            : toRbeeError(thrown);
       if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
       entry.end({ error, timings: null, firstTextAt: null });
       throw error;
@@ -170,6 +181,25 @@ export function createInference(options: InferenceOptions): InferenceService {
       models: options.models,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
+    readiness: {
+      outlook(name, where) {
+        const model = options.models.resolve(name);
+        const placement = place({ ...where, model }, fleet());
+        switch (placement.kind) {
+          case "use":
+            return { kind: "ready", hiveId: placement.worker.hiveId };
+          case "wait":
+            return { kind: "coming", hiveId: placement.worker.hiveId };
+          case "load":
+            return { kind: "startable", hiveId: placement.hive.hiveId };
+          case "refuse":
+            return { kind: "refused", error: refusal(model, placement, modelIds()), soon: placement.soon };
+        }
+      },
+      ready: ({ model, where, waitMs, signal }) =>
+        ensureReady(options.models.resolve(model), signal, new Set(), { where, waitMs }),
+      loadProgress: (model) => loadProgress(options.models.resolve(model)),
+    },
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
     queue: (person) =>
       room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
@@ -191,6 +221,9 @@ export function createInference(options: InferenceOptions): InferenceService {
       return toModel(found);
     },
     chat,
+    cancel(person, requestId) {
+      open.cancel(person, requestId);
+    },
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
       stopping = true;

@@ -3,7 +3,7 @@ import { RbeeError, toRbeeError, type ErrorCode } from "@rbee/contract";
 import { modelNotFound } from "#lib/server/models/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Loading } from "./loading.ts";
-import { place, type FleetView, type Placement, type WorkerView } from "./placement.ts";
+import { place, type FleetView, type Placement, type Where, type WorkerView } from "./placement.ts";
 
 /** How long a hive that is only just starting is waited for. */
 const hiveWaitMs = 15_000;
@@ -22,12 +22,18 @@ export interface ReadyOptions {
 }
 
 /**
- * Gives a worker that has the model ready, loading it when it must.
+ * Gives a worker that has the model ready, loading it when it must: within `waitMs`, or as long as the household lets
+ * requests wait.
  * @throws {RbeeError} `model_loading` when it takes longer than the household lets requests wait, `model_not_found`,
  * `hive_down`, `insufficient_ram`, `insufficient_vram`, and what made a load fail. Rejects with the signal's reason
  * when the client leaves; the load goes on for the others.
  */
-export type EnsureReady = (model: string, signal: AbortSignal, avoid: ReadonlySet<string>) => Promise<WorkerView>;
+export type EnsureReady = (
+  model: string,
+  signal: AbortSignal,
+  avoid: ReadonlySet<string>,
+  options?: { where?: Where | undefined; waitMs?: number | undefined },
+) => Promise<WorkerView>;
 
 const nothing = Symbol("nothing");
 const endedCodes: ReadonlySet<ErrorCode> = new Set(["worker_not_found", "worker_crashed", "worker_spawn_failed"]);
@@ -72,7 +78,7 @@ export function refusal(
 }
 
 export function createEnsureReady(options: ReadyOptions): EnsureReady {
-  const { fleet, models, progress, loading, inFlight, loadWaitMs } = options;
+  const { fleet, models, progress, loading, inFlight } = options;
 
   const stillLoading = (model: string) => {
     const done = progress(model);
@@ -83,11 +89,11 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
     });
   };
 
-  return async (model, signal, avoid) => {
+  return async (model, signal, avoid, { where = {}, waitMs: loadWaitMs = options.loadWaitMs } = {}) => {
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
     const gone = new Set<string>();
-    const decide = () => place({ model, avoid }, without(fleet(), gone));
+    const decide = () => place({ ...where, model, avoid }, without(fleet(), gone));
     let decision = decide();
     if (decision.kind === "use") return decision.worker;
     const leave = inFlight.wait();
@@ -98,7 +104,7 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
         if (decision.kind !== "refuse") {
           const awaited = decision.kind === "wait" ? decision.worker.workerId : undefined;
           try {
-            const worker = await within(loading.share(model, decision), loadWaitMs - elapsed(), signal);
+            const worker = await within(loading.share(model, decision, where), loadWaitMs - elapsed(), signal);
             if (worker === nothing) throw stillLoading(model);
             return worker;
           } catch (thrown) {

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Agent } from "undici";
 import type { Person } from "#lib/server/accounts/index.ts";
 import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import { modelNotFound, type ModelsService } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
 import { answer, type ActiveRelay } from "./answer.ts";
 import { chatAsk, completionAsk, countAsk, detokenizeAsk, embeddingsAsk, tokenizeAsk, type Ask } from "./asks.ts";
@@ -12,7 +13,7 @@ import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
 import { openWorkers, place, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
+import { createEnsureReady, refusal } from "./ready.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
@@ -32,6 +33,7 @@ const seatsAt = (slotsTotal: number | null): number =>
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
   agent: Agent;
   log: Logger;
   now: () => number;
@@ -58,6 +60,7 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
   object: "model",
   created: 0,
   owned_by: "rbee",
+  aliases: model.aliases,
   meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
   status: { value: model.state },
 });
@@ -81,9 +84,14 @@ export function createInference(options: InferenceOptions): InferenceService {
   const loading = createLoading({
     hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
     fresh,
+    spawnOptions: (model) => options.models.spawnOptions(model),
     log,
   });
-  const models = () => fleetModels(hives.registry.all());
+  const models = () =>
+    fleetModels(hives.registry.all(), (id) => ({
+      aliases: [...options.models.aliasesOf(id)],
+      pinned: options.models.isPinned(id),
+    }));
   const modelIds = () => models().map((model) => model.id);
   const loadProgress = (id: string) => models().find((model) => model.id === id)?.load_progress ?? null;
   const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
@@ -123,8 +131,10 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const ask = async (person: Person, request: Ask, context: RequestContext): Promise<Reply> => {
+  const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {
     const { requestId, lane, where, seated, signal: client } = context;
+    const model = options.models.resolve(asked.model);
+    const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -171,10 +181,12 @@ export function createInference(options: InferenceOptions): InferenceService {
       fleet,
       client: (hiveId) => hives.contact.client(get(hiveId)),
       fresh,
+      models: options.models,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
     readiness: {
-      outlook(model, where) {
+      outlook(name, where) {
+        const model = options.models.resolve(name);
         const placement = place({ ...where, model }, fleet());
         switch (placement.kind) {
           case "use":
@@ -187,8 +199,9 @@ export function createInference(options: InferenceOptions): InferenceService {
             return { kind: "refused", error: refusal(model, placement, modelIds()), soon: placement.soon };
         }
       },
-      ready: ({ model, where, waitMs, signal }) => ensureReady(model, signal, new Set(), { where, waitMs }),
-      loadProgress,
+      ready: ({ model, where, waitMs, signal }) =>
+        ensureReady(options.models.resolve(model), signal, new Set(), { where, waitMs }),
+      loadProgress: (model) => loadProgress(options.models.resolve(model)),
     },
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
     queue: (person) =>
@@ -204,7 +217,8 @@ export function createInference(options: InferenceOptions): InferenceService {
         };
       }),
     models: () => ({ object: "list", data: models().map(toModel) }),
-    model(_person, id) {
+    model(_person, name) {
+      const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);

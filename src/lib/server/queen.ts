@@ -7,7 +7,7 @@ import { createAccounts, type Accounts, type AccountsService } from "#lib/server
 import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
-import { createInference, type Inference } from "#lib/server/inference/index.ts";
+import { createDialects, createInference, type Dialects, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
 import { createModels, type Models } from "#lib/server/models/index.ts";
@@ -38,6 +38,7 @@ export interface Queen {
   readonly accounts: Accounts;
   readonly hives: Hives;
   readonly inference: Inference;
+  readonly dialects: Dialects;
   readonly models: Models;
   readonly jobs: HouseholdJobs;
   readonly machines: Machines;
@@ -52,7 +53,7 @@ export type Front = (request: IncomingMessage, response: ServerResponse) => bool
 export interface QueenRuntime {
   readonly queen: Queen;
   readonly log: Logger;
-  readonly settings: { readonly host: string; readonly port: number };
+  readonly settings: { readonly host: string; readonly port: number; readonly corsOrigins: readonly string[] };
   readonly authenticate: AccountsService["authenticator"];
   /** Takes what comes often in front of SvelteKit: heartbeats, and the calls of apps. */
   readonly front: Front;
@@ -222,7 +223,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   return {
     queen,
     log,
-    settings: { host: settings.host, port: settings.port },
+    settings: { host: settings.host, port: settings.port, corsOrigins: settings.corsOrigins },
     authenticate: accounts.authenticator,
     front(request, response) {
       if (request.method !== heartbeatRow.method || request.url !== heartbeatRow.path) return apps(request, response);

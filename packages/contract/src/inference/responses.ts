@@ -47,10 +47,7 @@ const reasoningItem = z.strictObject({
 
 /** Something said, called or thought, now or in an earlier turn. */
 export const responseInputItemSchema = z
-  .union([
-    message,
-    z.discriminatedUnion("type", [functionCall, functionCallOutput, reasoningItem]),
-  ])
+  .union([message, z.discriminatedUnion("type", [functionCall, functionCallOutput, reasoningItem])])
   .meta({ id: "ResponseInputItem" });
 export type ResponseInputItem = z.infer<typeof responseInputItemSchema>;
 
@@ -95,7 +92,10 @@ export const responsesRequestSchema = z
       .default(true)
       .describe("Whether a later request may name this response; it is kept in memory for an hour."),
     stream: z.boolean().nullable().default(false),
-    stream_options: z.strictObject({ include_obfuscation: z.literal(false).optional() }).nullable().optional(),
+    stream_options: z
+      .strictObject({ include_obfuscation: z.literal(false).optional() })
+      .nullable()
+      .optional(),
     max_output_tokens: z.int().min(1).nullable().optional(),
     temperature: z.number().min(0).max(2).nullable().optional(),
     top_p: z.number().min(0).max(1).nullable().optional(),

@@ -1,12 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  RbeeError,
-  timingsSchema,
-  toRbeeError,
-  type ErrorBody,
-  type ErrorCode,
-  type Lane,
-} from "@rbee/contract";
+import { RbeeError, timingsSchema, toRbeeError, type ErrorBody, type ErrorCode, type Lane } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import type { Ask } from "./asks.ts";
@@ -71,17 +64,31 @@ interface Attempt {
   readonly seated?: ((worker: WorkerView) => void) | undefined;
 }
 
-const headersOf = (requestId: string, contentType: string, hiveName: string) => ({
+/** How long the parts of a request took, in milliseconds. */
+interface Spent {
+  /** Until a worker of the model was ready. */
+  load: number;
+  /** Until it was this request's turn there. */
+  queue: number;
+}
+
+/** The `Server-Timing` header: what is not over when the headers go is left out. */
+const timingHeader = (parts: Readonly<Record<string, number | undefined>>): string =>
+  Object.entries(parts)
+    .flatMap(([name, ms]) => (ms === undefined ? [] : [`${name};dur=${ms.toFixed(1)}`]))
+    .join(", ");
+
+const headersOf = (requestId: string, contentType: string, hiveName: string, timing: string) => ({
   "content-type": contentType,
   "cache-control": "no-cache",
   "x-accel-buffering": "no",
   "x-request-id": requestId,
   // A header holds Latin letters only; a hive may be called anything.
   "x-rbee-hive": encodeURIComponent(hiveName),
-  "access-control-expose-headers": "x-request-id, x-rbee-hive",
+  "server-timing": timing,
 });
 
-function countsOf(text: string): TokenCounts | null {
+function countsOf(text: string): TokenCounts | Timings | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -166,12 +173,14 @@ async function attempt(
   parts: AnswerParts,
   { worker, leave }: Seat<WorkerView>,
   { ask, signal, requestId, log, seated }: Attempt,
+  spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
   const { connection, exchange } = send(parts, worker, { ask, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
+  const sentAt = performance.now();
   try {
     const upstream = await exchange.accepted;
     if (!ask.stream) {
@@ -179,7 +188,10 @@ async function attempt(
       const counts = countsOf(text);
       leave(actualCost(counts));
       log.end({ error: null, timings: counts, firstTextAt: null });
-      return new Reply(headersOf(requestId, "application/json", connection.name), text);
+      const work =
+        counts !== null && "prompt_ms" in counts ? { prefill: counts.prompt_ms, decode: counts.predicted_ms } : {};
+      const timing = timingHeader({ ...spent, ...work });
+      return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
     }
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
@@ -196,6 +208,7 @@ async function attempt(
       },
     } satisfies Parameters<typeof relayStream>[0];
     const first = await firstBytes(options);
+    const begunAt = performance.now();
     if (first === null) throw new RbeeError("worker_crashed", "The worker ended before it answered.");
     const early = /^\s*data: (\{"error":.*\})/u.exec(first.toString("utf8"))?.[1];
     if (early !== undefined) throw RbeeError.fromBody(JSON.parse(early) as ErrorBody, "worker_crashed");
@@ -205,7 +218,8 @@ async function attempt(
       live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
       active.add(live.entry);
     }
-    return new Reply(headersOf(requestId, "text/event-stream", connection.name), flow);
+    const timing = timingHeader({ ...spent, prefill: begunAt - sentAt });
+    return new Reply(headersOf(requestId, "text/event-stream", connection.name, timing), flow);
   } catch (thrown) {
     leave();
     exchange.abort(toRbeeError(thrown));
@@ -231,11 +245,19 @@ function send(
 }
 
 /** A slot of a worker that has the model: found or loaded, and waited for in turn. */
-async function takeSeat(parts: AnswerParts, request: Attempt, avoid: Set<string>): Promise<Seat<WorkerView>> {
+async function takeSeat(
+  parts: AnswerParts,
+  request: Attempt,
+  avoid: Set<string>,
+  spent: Spent,
+): Promise<Seat<WorkerView>> {
   const { ask, user, lane, where, signal } = request;
   const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
+    const askedAt = performance.now();
     const ready = await parts.ensureReady(ask.model, signal, avoid, { where });
+    const readyAt = performance.now();
+    spent.load += readyAt - askedAt;
     // One that had failed this request was waited for until its hive said itself that it is ready again.
     avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
@@ -248,6 +270,7 @@ async function takeSeat(parts: AnswerParts, request: Attempt, avoid: Set<string>
       where,
       signal,
     });
+    spent.queue += performance.now() - readyAt;
     if (seat !== null) return seat;
     // Every worker went away while it waited.
     if (performance.now() > deadline)
@@ -266,12 +289,13 @@ export async function answer(parts: AnswerParts, request: Attempt): Promise<Repl
   const avoid = new Set<string>();
   const busyWaits = [...busyWaitsMs];
   const loadDeadline = performance.now() + parts.loadWaitMs;
+  const spent: Spent = { queue: 0, load: 0 };
   let failedOver = false;
   for (;;) {
-    const seat = await takeSeat(parts, request, avoid);
+    const seat = await takeSeat(parts, request, avoid, spent);
     const { worker } = seat;
     try {
-      return await attempt(parts, seat, request);
+      return await attempt(parts, seat, request, spent);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       const error = toRbeeError(thrown);

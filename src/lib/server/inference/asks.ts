@@ -1,4 +1,10 @@
-import type { ChatRequest, CompletionRequest, DetokenizeRequest, EmbeddingsRequest, TokenizeRequest } from "@rbee/contract";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  DetokenizeRequest,
+  EmbeddingsRequest,
+  TokenizeRequest,
+} from "@rbee/contract";
 
 /** What a worker is asked, whichever endpoint it is for. */
 export interface Ask {
@@ -26,7 +32,14 @@ export function chatAsk(chat: ChatRequest): Ask {
   const { model, messages, max_tokens, max_completion_tokens, n } = chat;
   const prompt = messages.reduce((sum, { content }) => sum + tokensIn(JSON.stringify(content ?? "")), 0);
   const answer = max_completion_tokens ?? max_tokens ?? usualAnswerTokens;
-  return { path: "/v1/chat/completions", model, stream: chat.stream === true, body: chat, cost: prompt + answer * (n ?? 1), metered: true };
+  return {
+    path: "/v1/chat/completions",
+    model,
+    stream: chat.stream === true,
+    body: chat,
+    cost: prompt + answer * (n ?? 1),
+    metered: true,
+  };
 }
 
 /** Only how long a chat's prompt is; nothing is computed for it. */

@@ -135,6 +135,9 @@ export function createInference(options: InferenceOptions): InferenceService {
     const { requestId, lane, where, seated, signal: client } = context;
     const model = options.models.resolve(asked.model);
     const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
+    // Not AbortSignal.any(): it costs a multiple of this, at every request.
+    const ending = new AbortController();
+    const opened = { userId: person.user.id, ending };
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -142,19 +145,17 @@ export function createInference(options: InferenceOptions): InferenceService {
       requestId,
       now,
       record: (row) => {
-        open.close(requestId);
+        open.close(requestId, opened);
         if (request.metered) options.record(row);
       },
     });
-    // Not AbortSignal.any(): it costs a multiple of this, at every request.
-    const ending = new AbortController();
     const onLeft = () => {
       ending.abort();
     };
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
-    open.add(requestId, { userId: person.user.id, ending });
+    open.add(requestId, opened);
     try {
       return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },

@@ -10,7 +10,7 @@ interface OpenRequest {
 export interface OpenRequests {
   add(requestId: string, request: OpenRequest): void;
   /** The request is over. */
-  close(requestId: string): void;
+  close(requestId: string, request: OpenRequest): void;
   /**
    * Ends a request; without effect on one that is over or never was.
    * @throws {RbeeError} `forbidden` for somebody else's, unless an administrator asks.
@@ -19,22 +19,27 @@ export interface OpenRequests {
 }
 
 export function createOpenRequests(): OpenRequests {
-  const requests = new Map<string, OpenRequest>();
+  // Clients may name their requests, so an id can stand for several.
+  const requests = new Map<string, Set<OpenRequest>>();
   return {
     add(requestId, request) {
-      requests.set(requestId, request);
+      const same = requests.get(requestId);
+      if (same === undefined) requests.set(requestId, new Set([request]));
+      else same.add(request);
     },
-    close(requestId) {
-      requests.delete(requestId);
+    close(requestId, request) {
+      const same = requests.get(requestId);
+      same?.delete(request);
+      if (same?.size === 0) requests.delete(requestId);
     },
     cancel({ user }, requestId) {
-      const request = requests.get(requestId);
-      if (request === undefined) return;
-      if (request.userId !== user.id && user.role !== "admin")
+      const named = [...(requests.get(requestId) ?? [])];
+      const own = named.filter(({ userId }) => userId === user.id || user.role === "admin");
+      if (named.length > 0 && own.length === 0)
         throw new RbeeError("forbidden", "This is somebody else's request.", {
           suggestion: "You can cancel your own; an administrator can cancel anybody's.",
         });
-      request.ending.abort(new RbeeError("request_cancelled", "The request was cancelled."));
+      for (const { ending } of own) ending.abort(new RbeeError("request_cancelled", "The request was cancelled."));
     },
   };
 }

@@ -1,4 +1,15 @@
-import type { ChatRequest, CompletionRequest, DetokenizeRequest, EmbeddingsRequest, Lane, TokenizeRequest, modelListSchema, modelSchema, QueueEntry, RbeeError } from "@rbee/contract";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  DetokenizeRequest,
+  EmbeddingsRequest,
+  Lane,
+  TokenizeRequest,
+  modelListSchema,
+  modelSchema,
+  QueueEntry,
+  RbeeError,
+} from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Where, WorkerView } from "./placement.ts";

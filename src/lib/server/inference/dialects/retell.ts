@@ -4,6 +4,8 @@ import { Reply } from "../reply.ts";
 
 /** Tells one chat stream in another dialect. Each call gives the text to send, which may be empty. */
 export interface StreamTelling {
+  /** Before the first chunk, once it is known: what of the prompt was in the cache, and what was not. In tokens. */
+  prompt?(counts: { cached: number; computed: number }): void;
   chunk(chunk: ChatChunk): string;
   /** After the last chunk of a complete answer. */
   end(): string;
@@ -21,12 +23,18 @@ export interface Telling {
 
 const encoder = new TextEncoder();
 const doneMark = "[DONE]";
+/** The comment with which a worker tells what reading the prompt took. */
+const promptComment = /^prompt (\d{1,9})\+(\d{1,9})$/u;
 
 /** Reads a chat stream's bytes and gives what to send for them. */
 function createTranslator(telling: StreamTelling): (bytes: Uint8Array) => string {
   const decoder = new TextDecoder();
   let told = "";
   const parser = createParser({
+    onComment(comment) {
+      const counts = promptComment.exec(comment.trim());
+      if (counts !== null) telling.prompt?.({ cached: Number(counts[1]), computed: Number(counts[2]) });
+    },
     onEvent({ data }) {
       if (data === doneMark) {
         told += telling.end();

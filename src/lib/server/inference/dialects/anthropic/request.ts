@@ -129,7 +129,7 @@ export function chatOf(request: MessagesRequest): ChatRequest {
   return {
     ...conversationOf(request),
     stream,
-    ...(stream ? { stream_options: { include_usage: true, continuous_usage_stats: true } } : {}),
+    ...(stream ? { stream_options: { include_usage: true } } : {}),
     max_tokens,
     ...(stop === undefined || stop.length === 0 ? {} : { stop }),
     ...(temperature === undefined ? {} : { temperature }),

@@ -46,6 +46,9 @@ export function createMessageStream(): StreamTelling {
   const delta = (fields: object): string => event("content_block_delta", { index, delta: fields });
 
   return {
+    prompt({ cached, computed }) {
+      usage = { ...noUsage, input_tokens: computed, cache_read_input_tokens: cached };
+    },
     chunk(chunk) {
       if (chunk.usage) usage = usageOf(chunk.usage);
       let told = start(chunk);
@@ -57,7 +60,8 @@ export function createMessageStream(): StreamTelling {
           enter("thinking", { type: "thinking", thinking: "", signature: "" }) +
           delta({ type: "thinking_delta", thinking });
       if (typeof content === "string" && content !== "")
-        told += enter("text", { type: "text", text: "", citations: null }) + delta({ type: "text_delta", text: content });
+        told +=
+          enter("text", { type: "text", text: "", citations: null }) + delta({ type: "text_delta", text: content });
       for (const call of calls ?? []) {
         if (call.id !== undefined)
           told += enter(call.index, { type: "tool_use", id: call.id, name: call.function.name ?? "", input: {} });

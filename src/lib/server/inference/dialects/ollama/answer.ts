@@ -91,7 +91,8 @@ export function createTelling(options: { model: string; startedAt: number; shape
       },
       end() {
         // Ollama tells calls whole, so they come when they are.
-        const called = calls.length === 0 ? "" : line({ ...shape({ content: "", calls: callsOf(calls) }), done: false });
+        const called =
+          calls.length === 0 ? "" : line({ ...shape({ content: "", calls: callsOf(calls) }), done: false });
         return called + line({ ...shape({ content: "" }), ...ending(finish, timings) });
       },
       error: ({ message }: ErrorBody["error"]) => `${JSON.stringify({ error: message })}\n`,

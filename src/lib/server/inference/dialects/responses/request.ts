@@ -60,7 +60,10 @@ class Turns {
   call({ call_id, name, arguments: args }: Item<"function_call">): void {
     this.#calls.add(call_id);
     const turn = this.#assistant();
-    turn.tool_calls = [...(turn.tool_calls ?? []), { id: call_id, type: "function", function: { name, arguments: args } }];
+    turn.tool_calls = [
+      ...(turn.tool_calls ?? []),
+      { id: call_id, type: "function", function: { name, arguments: args } },
+    ];
   }
 
   result({ call_id, output }: Item<"function_call_output">, at: number): void {

@@ -106,7 +106,9 @@ export function itemsOf({ choices }: ChatCompletion, responseId: string): Respon
 /** What was answered, as the message that the next turn goes on from; null when nothing was. */
 export function answeredMessage(output: readonly ResponseOutputItem[]): ChatMessage | null {
   if (output.length === 0) return null;
-  const text = output.flatMap((item) => (item.type === "message" ? item.content.map((part) => part.text) : [])).join("");
+  const text = output
+    .flatMap((item) => (item.type === "message" ? item.content.map((part) => part.text) : []))
+    .join("");
   const thought = output
     .flatMap((item) => (item.type === "reasoning" ? item.content.map((part) => part.text) : []))
     .join("");

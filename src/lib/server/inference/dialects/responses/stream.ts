@@ -5,7 +5,8 @@ import { endedResponse, itemId } from "./response.ts";
 type Item<T extends ResponseOutputItem["type"]> = Extract<ResponseOutputItem, { type: T }>;
 
 /** The item that is being answered. A function call is known by its number in the chat's stream. */
-type Open = { readonly item: Item<"message"> | Item<"reasoning"> } | { readonly item: Item<"function_call">; call: number };
+type Open =
+  { readonly item: Item<"message"> | Item<"reasoning"> } | { readonly item: Item<"function_call">; call: number };
 
 /**
  * Tells a chat stream as the Responses API does: numbered events, each item added, filled and done before the next.
@@ -57,9 +58,14 @@ export function createResponseStream(opened: ModelResponse, onEnd: (response: Mo
     const closed = close("completed");
     const { item } = next;
     if (item.type !== "function_call") {
-      const added = event("response.output_item.added", { output_index: output.length, item: { ...item, content: [] } });
+      const added = event("response.output_item.added", {
+        output_index: output.length,
+        item: { ...item, content: [] },
+      });
       open = next;
-      return closed + added + event("response.content_part.added", { ...at(), content_index: 0, part: item.content[0] });
+      return (
+        closed + added + event("response.content_part.added", { ...at(), content_index: 0, part: item.content[0] })
+      );
     }
     open = next;
     return closed + event("response.output_item.added", { output_index: output.length, item });
@@ -146,7 +152,9 @@ export function createResponseStream(opened: ModelResponse, onEnd: (response: Mo
     },
     error({ code, message }: ErrorBody["error"]) {
       const told = start() + close("incomplete");
-      return told + event("response.failed", { response: { ...opened, status: "failed", error: { code, message }, output } });
+      return (
+        told + event("response.failed", { response: { ...opened, status: "failed", error: { code, message }, output } })
+      );
     },
   };
 }

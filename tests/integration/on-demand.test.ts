@@ -17,7 +17,7 @@ const ask = async (content: string): Promise<ChatCompletion> =>
     body: { model: "bee-tiny", temperature: 0, max_tokens: 120, messages: [{ role: "user", content }] },
     timeoutMs: 60_000,
   });
-const text = (answer: ChatCompletion) => answer.choices[0]?.message.content;
+const text = (answer: ChatCompletion) => answer.choices[0]?.message.content ?? "";
 
 const questions = [
   "Who are you?",

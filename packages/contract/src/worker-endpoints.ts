@@ -1,6 +1,15 @@
 import type { EndpointTable } from "./endpoint.ts";
 import { chatCompletionSchema, chatRequestSchema } from "./inference/chat.ts";
+import { completionRequestSchema, completionSchema } from "./inference/completions.ts";
+import { embeddingsRequestSchema, embeddingsSchema } from "./inference/embeddings.ts";
 import { modelListSchema } from "./inference/models.ts";
+import {
+  detokenizeAnswerSchema,
+  detokenizeRequestSchema,
+  inputTokensSchema,
+  tokenizeAnswerSchema,
+  tokenizeRequestSchema,
+} from "./inference/tokens.ts";
 import { workerHealthSchema } from "./workers.ts";
 
 /** What a worker serves on its socket. */
@@ -32,5 +41,55 @@ export const workerEndpoints = {
     status: 200,
     body: chatRequestSchema,
     answer: chatCompletionSchema,
+  },
+  chatInputTokens: {
+    method: "POST",
+    path: "/v1/chat/completions/input_tokens",
+    owner: "hive_process",
+    tag: "inference",
+    summary: "How many tokens a chat request's prompt has; nothing is computed.",
+    status: 200,
+    body: chatRequestSchema,
+    answer: inputTokensSchema,
+  },
+  completion: {
+    method: "POST",
+    path: "/v1/completions",
+    owner: "hive_process",
+    tag: "inference",
+    summary: "Text that goes on where a prompt ends, whole or as a stream.",
+    status: 200,
+    body: completionRequestSchema,
+    answer: completionSchema,
+  },
+  embeddings: {
+    method: "POST",
+    path: "/v1/embeddings",
+    owner: "hive_process",
+    tag: "inference",
+    summary: "Vectors of texts, each of length 1.",
+    status: 200,
+    body: embeddingsRequestSchema,
+    answer: embeddingsSchema,
+  },
+  tokenize: {
+    method: "POST",
+    path: "/v1/tokenize",
+    owner: "hive_process",
+    tag: "inference",
+    summary: "Text to tokens.",
+    status: 200,
+    body: tokenizeRequestSchema,
+    answer: tokenizeAnswerSchema,
+  },
+  detokenize: {
+    method: "POST",
+    path: "/v1/detokenize",
+    owner: "hive_process",
+    tag: "inference",
+    summary: "Tokens to text.",
+    status: 200,
+    body: detokenizeRequestSchema,
+    answer: detokenizeAnswerSchema,
   },
 } as const satisfies EndpointTable;

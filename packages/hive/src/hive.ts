@@ -155,7 +155,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     log,
   });
   const { catalogue } = models;
-  const sampler = new Sampler(systemClock, () => hardware.gpus());
+  const sampler = new Sampler(
+    systemClock,
+    () => hardware.gpus(),
+    () => hardware.processMemory(),
+  );
   const supervisor = new Supervisor({
     home,
     command: config.workerCommand,

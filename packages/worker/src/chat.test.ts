@@ -162,7 +162,7 @@ function byteToken(spelled: string): number {
 
 describe("refusals", () => {
   it("names an unknown field", async () => {
-    expect(await refusal({ tools: [] })).toMatchObject({ status: 400, code: "invalid_request", param: "tools" });
+    expect(await refusal({ functions: [] })).toMatchObject({ status: 400, code: "invalid_request", param: "functions" });
   });
 
   it("says both numbers when prompt and answer do not fit", async () => {

@@ -1,26 +1,11 @@
 import { z } from "zod";
 import { modelIdSchema } from "../identifiers.ts";
-
-const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
-const content = z.union([z.string(), z.array(textPart).min(1)]).describe("Text, or text parts.");
-const name = z.string().max(64).optional();
-
-export const chatMessageSchema = z
-  .discriminatedUnion("role", [
-    z.strictObject({ role: z.literal("system"), content, name }),
-    z.strictObject({ role: z.literal("developer"), content, name }),
-    z.strictObject({ role: z.literal("user"), content, name }),
-    z.strictObject({
-      role: z.literal("assistant"),
-      content: content.nullable().optional(),
-      name,
-      refusal: z.null().optional(),
-    }),
-  ])
-  .meta({ id: "ChatMessage" });
-export type ChatMessage = z.infer<typeof chatMessageSchema>;
-
-const maxTokens = z.int().min(1).nullable().optional();
+import { chatLogprobsSchema } from "./logprobs.ts";
+import { chatMessageSchema } from "./messages.ts";
+import { responseFormatSchema } from "./response-format.ts";
+import { maxCompletionTokensField, mostLogprobs, samplingFields } from "./sampling.ts";
+import { toolCallDeltaSchema, toolCallSchema, toolChoiceSchema, toolSchema } from "./tools.ts";
+import { timingsSchema, usageSchema } from "./usage.ts";
 
 /**
  * `POST /v1/chat/completions`, as OpenAI documents it, with llama.cpp's extra samplers.
@@ -30,81 +15,83 @@ export const chatRequestSchema = z
   .strictObject({
     model: modelIdSchema,
     messages: z.array(chatMessageSchema).min(1, "must hold at least one message").max(10_000),
-    stream: z.boolean().nullable().default(false),
-    stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullable().optional(),
-    max_tokens: maxTokens,
-    max_completion_tokens: maxTokens,
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
+    ...samplingFields,
+    max_completion_tokens: maxCompletionTokensField,
+    logprobs: z.boolean().nullable().optional(),
+    top_logprobs: z.int().min(0).max(mostLogprobs).nullable().optional(),
+    response_format: responseFormatSchema.nullable().optional(),
+    tools: z.array(toolSchema).max(128).nullable().optional(),
+    tool_choice: toolChoiceSchema.nullable().optional().describe("Default: auto when there are tools."),
+    parallel_tool_calls: z
+      .boolean()
       .nullable()
       .optional()
-      .describe("0 always takes the likeliest token. Default 1."),
-    top_p: z.number().min(0).max(1).nullable().optional(),
-    top_k: z.int().min(0).nullable().optional().describe("0 switches it off."),
-    min_p: z.number().min(0).max(1).nullable().optional(),
-    seed: z.int().nullable().optional(),
-    stop: z
-      .union([z.string().min(1), z.array(z.string().min(1)).max(16)])
+      .describe("Whether one answer may call several tools. Default true."),
+    reasoning_effort: z
+      .enum(["none", "minimal", "low", "medium", "high", "xhigh"])
       .nullable()
-      .optional(),
-    presence_penalty: z.number().min(-2).max(2).nullable().optional(),
-    frequency_penalty: z.number().min(-2).max(2).nullable().optional(),
-    repeat_penalty: z.number().min(0.1).max(10).nullable().optional(),
-    logit_bias: z
-      .record(z.string().regex(/^\d+$/u, "must be a token id"), z.number().min(-100).max(100))
-      .nullable()
-      .optional(),
-    n: z.literal(1, { error: "only 1 is supported" }).nullable().optional(),
-    logprobs: z.literal(false, { error: "only false is supported" }).nullable().optional(),
-    response_format: z.strictObject({ type: z.literal("text", { error: "only text is supported" }) }).optional(),
-    user: z.string().max(256).optional(),
+      .optional()
+      .describe("How much a reasoning model thinks, where its template knows such a thing; none switches it off."),
+    chat_template_kwargs: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe("llama.cpp's extra: values for the model's chat template, for example `enable_thinking`."),
+    safety_identifier: z.string().max(256).optional(),
+    prompt_cache_key: z.string().max(256).optional(),
+    service_tier: z.enum(["auto", "default"], { error: "only auto and default are supported" }).nullable().optional(),
     store: z.literal(false, { error: "only false is supported" }).nullable().optional(),
     metadata: z.record(z.string(), z.string()).nullable().optional(),
+  })
+  .superRefine((request, context) => {
+    const refuse = (path: (string | number)[], message: string) => {
+      context.addIssue({ code: "custom", path, message });
+    };
+    const tools = request.tools ?? [];
+    const names = new Set<string>();
+    tools.forEach((tool, index) => {
+      const { name } = tool.function;
+      if (names.has(name)) refuse(["tools", index, "function", "name"], `${name} is there twice`);
+      names.add(name);
+    });
+    const choice = request.tool_choice ?? "auto";
+    if (typeof choice === "object" && !names.has(choice.function.name))
+      refuse(["tool_choice", "function", "name"], `there is no tool ${choice.function.name}`);
+    if (choice === "required" && tools.length === 0) refuse(["tool_choice"], "there are no tools to choose from");
+    if ((request.top_logprobs ?? null) !== null && request.logprobs !== true)
+      refuse(["top_logprobs"], "needs logprobs to be true");
+    if (request.grammar === undefined) return;
+    if ((request.response_format ?? { type: "text" }).type !== "text")
+      refuse(["grammar"], "cannot be combined with response_format");
+    if (tools.length > 0 && choice !== "none") refuse(["grammar"], "cannot be combined with tools");
   })
   .meta({ id: "ChatRequest" });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 
-export const finishReasonSchema = z.enum(["stop", "length"]);
+export const finishReasonSchema = z.enum(["stop", "length", "tool_calls"]);
 export type FinishReason = z.infer<typeof finishReasonSchema>;
 
-export const usageSchema = z
-  .object({
-    prompt_tokens: z.int(),
-    completion_tokens: z.int(),
-    total_tokens: z.int(),
-    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
-  })
-  .meta({ id: "Usage" });
-export type Usage = z.infer<typeof usageSchema>;
-
-/** llama-server's `timings`, on the last content chunk of a stream and on whole answers; the queen meters from it. */
-export const timingsSchema = z
-  .object({
-    cache_n: z.int().describe("Prompt tokens taken from the slot's cache."),
-    prompt_n: z.int().describe("Prompt tokens computed."),
-    prompt_ms: z.number(),
-    prompt_per_second: z.number(),
-    predicted_n: z.int(),
-    predicted_ms: z.number(),
-    predicted_per_second: z.number(),
-  })
-  .meta({ id: "Timings" });
-export type Timings = z.infer<typeof timingsSchema>;
+const answerHead = {
+  id: z.string(),
+  created: z.int().describe("Unix time in seconds."),
+  model: z.string(),
+  system_fingerprint: z.string(),
+};
 
 export const chatCompletionSchema = z
   .object({
-    id: z.string(),
+    ...answerHead,
     object: z.literal("chat.completion"),
-    created: z.int(),
-    model: z.string(),
-    system_fingerprint: z.string(),
     choices: z.array(
       z.object({
         index: z.int(),
-        message: z.object({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
-        logprobs: z.null(),
+        message: z.object({
+          role: z.literal("assistant"),
+          content: z.string().nullable().describe("null when it only calls tools."),
+          reasoning_content: z.string().optional().describe("What a reasoning model thought before it answered."),
+          tool_calls: z.array(toolCallSchema).optional(),
+          refusal: z.null(),
+        }),
+        logprobs: chatLogprobsSchema,
         finish_reason: finishReasonSchema,
       }),
     ),
@@ -116,21 +103,23 @@ export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
 
 export const chatChunkSchema = z
   .object({
-    id: z.string(),
+    ...answerHead,
     object: z.literal("chat.completion.chunk"),
-    created: z.int(),
-    model: z.string(),
-    system_fingerprint: z.string(),
     choices: z.array(
       z.object({
         index: z.int(),
-        delta: z.object({ role: z.literal("assistant").optional(), content: z.string().optional() }),
-        logprobs: z.null(),
+        delta: z.object({
+          role: z.literal("assistant").optional(),
+          content: z.string().nullable().optional(),
+          reasoning_content: z.string().optional(),
+          tool_calls: z.array(toolCallDeltaSchema).optional(),
+        }),
+        logprobs: chatLogprobsSchema,
         finish_reason: finishReasonSchema.nullable(),
       }),
     ),
     usage: usageSchema.nullable().optional(),
-    timings: timingsSchema.optional(),
+    timings: timingsSchema.optional().describe("On the last chunk that has choices."),
   })
   .meta({ id: "ChatCompletionChunk" });
 export type ChatChunk = z.infer<typeof chatChunkSchema>;

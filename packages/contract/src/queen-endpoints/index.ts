@@ -4,13 +4,17 @@ import { householdEndpoints } from "./household.ts";
 import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
+import { modelsEndpoints } from "./models.ts";
 import { serviceEndpoints } from "./service.ts";
+import { workersEndpoints } from "./workers.ts";
 
 /** Every HTTP endpoint of the queen. Routes, clients, the OpenAPI document and the stranger test all come from this table. */
 export const queenEndpoints = {
   ...serviceEndpoints,
   ...inferenceEndpoints,
+  ...modelsEndpoints,
   ...hivesEndpoints,
+  ...workersEndpoints,
   ...machinesEndpoints,
   ...jobsEndpoints,
   ...householdEndpoints,

@@ -2,6 +2,7 @@ import {
   RbeeError,
   type ErrorBody,
   type Worker,
+  type WorkerCheck,
   type WorkerMessage,
   type WorkerProcessOptions,
   type WorkerState,
@@ -32,6 +33,9 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** How long a worker may take to say how it is. */
+const checkLimitMs = 3_000;
 
 /** Between the word that a worker is drained and its end. */
 const farewellMs = 2_000;
@@ -126,26 +130,42 @@ export class SupervisedWorker {
   }
 
   facts(): WorkerFacts {
-    const { worker_id, model, engine, backend, device, state, pid, load_progress, slots_total, slots_busy } =
-      this.snapshot();
+    const { started_at: _, ready_at: __, context_length: ___, ...told } = this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
-    const { idleMs } = this.#idle;
-    return {
-      worker_id,
-      model,
-      engine,
-      backend,
-      device,
-      state,
-      pid,
-      uptime_s,
-      load_progress,
-      slots_total,
-      slots_busy,
-      tokens_per_s,
-      idle_s: idleMs === null ? null : idleMs / 1_000,
-    };
+    const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);
+    const { idleMs, stopsInMs } = this.#idle;
+    return { ...told, uptime_s, tokens_per_s, idle_s: seconds(idleMs), stops_in_s: seconds(stopsInMs) };
+  }
+
+  /** Whether its process answers now. A worker that is asked this does not count as used. */
+  async check(): Promise<WorkerCheck> {
+    const worker = this.snapshot();
+    if (this.#phase.kind !== "serving" || this.#pool === undefined) {
+      const { message } = refusalIn(this.#phase, this.#error);
+      return { worker, answered_in_ms: null, problem: this.#error?.message ?? message };
+    }
+    const askedAt = performance.now();
+    const limit = new AbortController();
+    const cancel = this.#options.clock.after(checkLimitMs, () => {
+      limit.abort();
+    });
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        method: "GET",
+        path: "/health",
+        signal: limit.signal,
+      });
+      await body.dump();
+      const answered_in_ms = Math.round(performance.now() - askedAt);
+      const problem = statusCode === 200 ? null : `Its process answers ${statusCode} when it is asked how it is.`;
+      return { worker, answered_in_ms, problem };
+    } catch {
+      const problem = `Its process (${worker.pid ?? "gone"}) does not answer within ${checkLimitMs / 1_000} s.`;
+      return { worker: this.snapshot(), answered_in_ms: null, problem };
+    } finally {
+      cancel();
+    }
   }
 
   /**

@@ -58,11 +58,27 @@ function limitOf(request: ChatRequest, promptTokens: number, contextLength: numb
   );
 }
 
+/** What the contract knows and this worker does not do yet. */
+function refuseUnsupported(request: ChatRequest): void {
+  const asked = {
+    tools: (request.tools ?? []).length > 0,
+    response_format: (request.response_format ?? { type: "text" }).type !== "text",
+    grammar: request.grammar !== undefined,
+    logprobs: request.logprobs === true,
+    n: (request.n ?? 1) !== 1,
+    reasoning_effort: (request.reasoning_effort ?? null) !== null,
+    chat_template_kwargs: request.chat_template_kwargs !== undefined,
+  };
+  for (const [param, is] of Object.entries(asked))
+    if (is) throw new RbeeError("invalid_request", `\`${param}\`: is not supported here.`, { param });
+}
+
 /**
  * What the scheduler needs to know of a chat request.
  * @throws {RbeeError} `invalid_request`, or `context_length_exceeded` when prompt and answer do not fit into a slot.
  */
 export function generationRequest(request: ChatRequest, engine: Engine, prompts: PromptMaker): GenerationRequest {
+  refuseUnsupported(request);
   const sampling = samplingOf(request, engine.vocabulary.size);
   const prompt = prompts.tokens(request.messages);
   if (prompt.length === 0) {

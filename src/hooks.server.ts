@@ -23,7 +23,11 @@ export const handle: Handle = async ({ event, resolve }) => {
   const { queen } = currentQueen();
   const api = isApiPath(url.pathname);
   const session = cookies.get(sessionCookieName);
-  Object.assign(locals, { queen, requestId: requestIdOf(request.headers.get("x-request-id")), client: clientInfo(event) });
+  Object.assign(locals, {
+    queen,
+    requestId: requestIdOf(request.headers.get("x-request-id")),
+    client: clientInfo(event),
+  });
   let known: Authentication;
   try {
     const header = (name: string) => request.headers.get(name);

@@ -5,7 +5,7 @@ import { describeSettings, loadSettings, queenSettings, SettingsError } from "@r
 import type { Logger } from "pino";
 import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
 import { openDatabase } from "#lib/server/db/index.ts";
-import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
+import { createHives, heartbeatListener, hiveModels, liveWorkers, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
 import { createDialects, createInference, type Dialects, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
@@ -152,6 +152,14 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
       metrics.observe(entry);
     },
   });
+  const dialects = createDialects({
+    inference,
+    models: () => hiveModels(hives.registry.all()),
+    workers: () => liveWorkers(hives.registry.all()),
+    resolve: (name) => models.resolve(name),
+    loadWaitMs: settings.loadWaitS * 1000,
+    now,
+  });
   const provisioning = createProvisioning({
     db,
     root: program.root,
@@ -178,6 +186,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     accounts,
     hives,
     inference,
+    dialects,
     models,
     jobs,
     machines: provisioning,

@@ -9,11 +9,7 @@ const exposed = "x-request-id, x-rbee-hive, retry-after, server-timing";
  * no answer allows credentials. Answers a browser's question beforehand and gives true; other requests only get their
  * headers.
  */
-export function allowOrigins(
-  origins: readonly string[],
-  request: IncomingMessage,
-  response: ServerResponse,
-): boolean {
+export function allowOrigins(origins: readonly string[], request: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = request.headers;
   if (origins.length === 0 || origin === undefined) return false;
   const path = /^[^?#]*/u.exec(request.url ?? "")?.[0] ?? "";
@@ -27,8 +23,10 @@ export function allowOrigins(
   if (request.method !== "OPTIONS" || method === undefined) return false;
   response.writeHead(204, {
     "access-control-allow-methods": "GET, POST, PATCH, DELETE",
-    "access-control-allow-headers": request.headers["access-control-request-headers"] ?? "authorization, content-type",
-    "access-control-max-age": daySeconds,
+    "access-control-allow-headers": String(
+      request.headers["access-control-request-headers"] ?? "authorization, content-type",
+    ),
+    "access-control-max-age": String(daySeconds),
   });
   response.end();
   return true;

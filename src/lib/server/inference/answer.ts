@@ -1,5 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { RbeeError, timingsSchema, toRbeeError, type ErrorBody, type ErrorCode, type Lane } from "@rbee/contract";
+import {
+  RbeeError,
+  timingsSchema,
+  toRbeeError,
+  type ErrorBody,
+  type ErrorCode,
+  type Lane,
+  type Timings,
+} from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import type { Ask } from "./asks.ts";

@@ -1,7 +1,5 @@
 import {
   RbeeError,
-  type ChatChunk,
-  type ChatCompletion,
   type Completion,
   type CountTokensRequest,
   type countTokensAnswerSchema,
@@ -83,13 +81,13 @@ function valueOf<T>({ body }: Reply): T {
 }
 
 /** Completions told by what tells chats. */
-const completionTelling = (telling: Telling): Telling => ({
+const completionTelling = (telling: Telling): Telling<Completion, Completion> => ({
   contentType: telling.contentType,
-  whole: (completion) => telling.whole(ollama.asChat(completion as unknown as Completion) as unknown as ChatCompletion),
+  whole: (completion) => telling.whole(ollama.wholeAsChat(completion)),
   stream() {
     const inner = telling.stream();
     return {
-      chunk: (chunk) => inner.chunk(ollama.asChat(chunk as unknown as Completion) as unknown as ChatChunk),
+      chunk: (chunk) => inner.chunk(ollama.chunkAsChat(chunk)),
       end: () => inner.end(),
       error: (error) => inner.error(error),
     };
@@ -101,7 +99,12 @@ export function createDialects(options: DialectOptions): Dialects {
   const memory = new ResponseMemory(now);
 
   /** Ollama's way to load a model: a request that asks nothing. */
-  const load = async (name: string, shape: object, request: OllamaChatRequest | OllamaGenerateRequest, signal: AbortSignal) => {
+  const load = async (
+    name: string,
+    shape: object,
+    request: OllamaChatRequest | OllamaGenerateRequest,
+    signal: AbortSignal,
+  ) => {
     if (request.keep_alive === 0 || request.keep_alive === "0")
       throw new RbeeError("invalid_request", "`keep_alive`: apps cannot unload a model here.", {
         param: "keep_alive",
@@ -189,7 +192,8 @@ export function createDialects(options: DialectOptions): Dialects {
     ollamaShow(name) {
       const id = resolve(ollama.modelIdOf(name));
       const model = models().find((each) => each.id === id);
-      if (model === undefined) throw new RbeeError("model_not_found", `No hive of this household has the model ${name}.`);
+      if (model === undefined)
+        throw new RbeeError("model_not_found", `No hive of this household has the model ${name}.`);
       return ollama.shownModel(model);
     },
     tokenize: (person, request, context) => inference.tokenize(person, only(request.model), request, context),

@@ -2,23 +2,23 @@ import { errorBodySchema, type ChatChunk, type ChatCompletion, type ErrorBody } 
 import { createParser } from "eventsource-parser";
 import { Reply } from "../reply.ts";
 
-/** Tells one chat stream in another dialect. Each call gives the text to send, which may be empty. */
-export interface StreamTelling {
+/** Tells one stream in another dialect: a chat's, unless it says otherwise. Each call gives the text to send, if any. */
+export interface StreamTelling<Chunk = ChatChunk> {
   /** Before the first chunk, once it is known: what of the prompt was in the cache, and what was not. In tokens. */
   prompt?(counts: { cached: number; computed: number }): void;
-  chunk(chunk: ChatChunk): string;
+  chunk(chunk: Chunk): string;
   /** After the last chunk of a complete answer. */
   end(): string;
   /** Instead of the end. */
   error(error: ErrorBody["error"]): string;
 }
 
-/** How a chat's answer is told in another dialect. */
-export interface Telling {
+/** How an answer is told in another dialect. */
+export interface Telling<Whole = ChatCompletion, Chunk = ChatChunk> {
   /** Of a stream. */
   readonly contentType: string;
-  whole(completion: ChatCompletion): unknown;
-  stream(): StreamTelling;
+  whole(completion: Whole): unknown;
+  stream(): StreamTelling<Chunk>;
 }
 
 const encoder = new TextEncoder();
@@ -26,8 +26,8 @@ const doneMark = "[DONE]";
 /** The comment with which a worker tells what reading the prompt took. */
 const promptComment = /^prompt (\d{1,9})\+(\d{1,9})$/u;
 
-/** Reads a chat stream's bytes and gives what to send for them. */
-function createTranslator(telling: StreamTelling): (bytes: Uint8Array) => string {
+/** Reads a stream's bytes and gives what to send for them. */
+function createTranslator<Chunk>(telling: StreamTelling<Chunk>): (bytes: Uint8Array) => string {
   const decoder = new TextDecoder();
   let told = "";
   const parser = createParser({
@@ -42,7 +42,7 @@ function createTranslator(telling: StreamTelling): (bytes: Uint8Array) => string
       }
       const value: unknown = JSON.parse(data);
       const failed = errorBodySchema.safeParse(value).data;
-      told += failed === undefined ? telling.chunk(value as ChatChunk) : telling.error(failed.error);
+      told += failed === undefined ? telling.chunk(value as Chunk) : telling.error(failed.error);
     },
   });
   return (bytes) => {
@@ -54,10 +54,9 @@ function createTranslator(telling: StreamTelling): (bytes: Uint8Array) => string
 }
 
 /** The same answer in another dialect, whole or as it comes. */
-export function retell(reply: Reply, telling: Telling): Reply {
+export function retell<Whole, Chunk>(reply: Reply, telling: Telling<Whole, Chunk>): Reply {
   const { body, headers } = reply;
-  if (typeof body === "string")
-    return new Reply(headers, JSON.stringify(telling.whole(JSON.parse(body) as ChatCompletion)));
+  if (typeof body === "string") return new Reply(headers, JSON.stringify(telling.whole(JSON.parse(body) as Whole)));
   return new Reply({ ...headers, "content-type": telling.contentType }, (sink) => {
     const translate = createTranslator(telling.stream());
     return body({

@@ -1,5 +1,11 @@
-import type { Completion, CompletionRequest, OllamaGenerateRequest } from "@rbee/contract";
-import { RbeeError } from "@rbee/contract";
+import {
+  RbeeError,
+  type ChatChunk,
+  type ChatCompletion,
+  type Completion,
+  type CompletionRequest,
+  type OllamaGenerateRequest,
+} from "@rbee/contract";
 import { modelIdOf, samplingOf } from "./request.ts";
 
 /**
@@ -29,16 +35,38 @@ export function completionOf(request: OllamaGenerateRequest): CompletionRequest 
   };
 }
 
-/** A completion, or one chunk of its stream, as the chat answer that tellings start from. */
-export const asChat = ({ choices, usage, timings, ...head }: Completion) => ({
-  ...head,
-  usage,
-  timings,
+/** One chunk of a completion's stream, as the chunk of a chat. */
+export const chunkAsChat = ({ choices, ...rest }: Completion): ChatChunk => ({
+  ...rest,
+  object: "chat.completion.chunk",
   choices: choices.map(({ index, text, finish_reason }) => ({
     index,
-    message: { role: "assistant" as const, content: text, refusal: null },
     delta: { content: text },
     logprobs: null,
     finish_reason,
   })),
 });
+
+const noUsage = {
+  prompt_tokens: 0,
+  completion_tokens: 0,
+  total_tokens: 0,
+  prompt_tokens_details: { cached_tokens: 0 },
+};
+
+/** A whole completion as a chat. @throws {RbeeError} `hive_invalid_response` when it lacks what whole answers have. */
+export function wholeAsChat({ choices, usage, timings, ...rest }: Completion): ChatCompletion {
+  if (timings === undefined) throw new RbeeError("hive_invalid_response", "The worker's completion has no timings.");
+  return {
+    ...rest,
+    object: "chat.completion",
+    usage: usage ?? noUsage,
+    timings,
+    choices: choices.map(({ index, text, finish_reason }) => ({
+      index,
+      message: { role: "assistant", content: text, refusal: null },
+      logprobs: null,
+      finish_reason: finish_reason ?? "stop",
+    })),
+  };
+}

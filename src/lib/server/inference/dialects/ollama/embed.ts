@@ -4,7 +4,12 @@ import { modelIdOf } from "./request.ts";
 
 /** The embeddings request that `POST /api/embed` stands for. */
 export function embeddingsOf({ model, input, dimensions }: OllamaEmbedRequest): EmbeddingsRequest {
-  return { model: modelIdOf(model), input, encoding_format: "float", ...(dimensions === undefined ? {} : { dimensions }) };
+  return {
+    model: modelIdOf(model),
+    input,
+    encoding_format: "float",
+    ...(dimensions === undefined ? {} : { dimensions }),
+  };
 }
 
 /** The same vectors in Ollama's shape. `startedAt` is by `performance.now()`; what loading took is not known apart. */

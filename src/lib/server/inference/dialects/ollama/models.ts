@@ -1,4 +1,10 @@
-import type { HiveModel, ollamaRunningSchema, ollamaShowSchema, ollamaTagsSchema, WorkerTelemetry } from "@rbee/contract";
+import type {
+  HiveModel,
+  ollamaRunningSchema,
+  ollamaShowSchema,
+  ollamaTagsSchema,
+  WorkerTelemetry,
+} from "@rbee/contract";
 import type { z } from "zod";
 import { modelNameOf } from "./request.ts";
 

@@ -10,6 +10,7 @@ export * from "./heartbeat.ts";
 export * from "./hive-endpoints.ts";
 export * from "./hive-jobs.ts";
 export * from "./household.ts";
+export * from "./hub.ts";
 export * from "./identifiers.ts";
 export * from "./machines.ts";
 

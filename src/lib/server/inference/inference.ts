@@ -11,6 +11,7 @@ import { createLoading } from "./loading.ts";
 import { openWorkers, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
 import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
+import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
 import type { Inference } from "./types.ts";
@@ -64,6 +65,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
+  const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
   const get = (hiveId: string): HiveState => {
@@ -123,8 +125,15 @@ export function createInference(options: InferenceOptions): InferenceService {
       model: request.model,
       requestId,
       now,
-      record: options.record,
+      at: (hiveId) => {
+        board.at(requestId, hiveId);
+      },
+      record: (row) => {
+        board.remove(requestId);
+        options.record(row);
+      },
     });
+    board.post({ requestId, person, model: request.model, lane });
     // Not AbortSignal.any(): it costs a multiple of this, at every request.
     const ending = new AbortController();
     const onLeft = () => {
@@ -160,18 +169,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
-    queue: (person) =>
-      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
-        const mine = userId === person.user.id;
-        return {
-          model,
-          lane,
-          position,
-          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
-          mine,
-          user: mine || person.user.role === "admin" ? userName : null,
-        };
-      }),
+    queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, id) {
       const found = models().find((model) => model.id === id);

@@ -1,0 +1,88 @@
+import type { Lane, Queue } from "@rbee/contract";
+import type { Person } from "#lib/server/accounts/index.ts";
+import type { Waiter } from "./queue/index.ts";
+
+interface Posted {
+  readonly requestId: string;
+  readonly userId: string;
+  readonly userName: string;
+  readonly model: string;
+  readonly lane: Lane;
+  /** By the board's own clock. */
+  readonly since: number;
+  /** The hive that answers; null while none does. */
+  hiveId: string | null;
+  startedAt: number;
+}
+
+/** The requests that are not over yet, as people may see them. */
+export interface RequestBoard {
+  post(request: { requestId: string; person: Person; model: string; lane: Lane }): void;
+  /** A hive has been asked. */
+  at(requestId: string, hiveId: string): void;
+  /** It is over; calling it again does nothing. */
+  remove(requestId: string): void;
+  /** Who waits and what is being answered; members see no names but their own. */
+  view(person: Person, waiters: readonly Waiter[], hiveName: (hiveId: string) => string | null): Queue;
+}
+
+/** @param now milliseconds of the clock that waiters are measured by */
+export function createRequestBoard(now: () => number): RequestBoard {
+  const posted = new Map<string, Posted>();
+
+  return {
+    post({ requestId, person, model, lane }) {
+      const { id: userId, name: userName } = person.user;
+      posted.set(requestId, { requestId, userId, userName, model, lane, since: now(), hiveId: null, startedAt: 0 });
+    },
+    at(requestId, hiveId) {
+      const request = posted.get(requestId);
+      if (request === undefined) return;
+      request.hiveId = hiveId;
+      request.startedAt = now();
+    },
+    remove(requestId) {
+      posted.delete(requestId);
+    },
+    view({ user }, waiters, hiveName) {
+      const seconds = (since: number) => Math.max(0, now() - since) / 1_000;
+      const whose = ({ requestId, userId, userName, model, lane }: Omit<Posted, "since" | "hiveId" | "startedAt">) => {
+        const mine = userId === user.id;
+        const told = mine || user.role === "admin";
+        return { request_id: told ? requestId : null, model, lane, mine, user: told ? userName : null };
+      };
+      const inTurn = new Set(waiters.map(({ requestId }) => requestId));
+      const places = new Map<string, number>();
+      for (const { model, position } of waiters) places.set(model, Math.max(position, places.get(model) ?? 0));
+      const others = [...posted.values()].filter(({ requestId }) => !inTurn.has(requestId));
+      const nextPlace = (model: string) => {
+        const place = (places.get(model) ?? 0) + 1;
+        places.set(model, place);
+        return place;
+      };
+      return {
+        data: [
+          ...waiters.map((waiter) => ({
+            ...whose(waiter),
+            waits_for: "slot" as const,
+            position: waiter.position,
+            waiting_s: seconds(waiter.waitingSince),
+          })),
+          ...others
+            .filter(({ hiveId }) => hiveId === null)
+            .map((request) => ({
+              ...whose(request),
+              waits_for: "model" as const,
+              position: nextPlace(request.model),
+              waiting_s: seconds(request.since),
+            })),
+        ],
+        running: others.flatMap((request) =>
+          request.hiveId === null
+            ? []
+            : [{ ...whose(request), hive: hiveName(request.hiveId), running_s: seconds(request.startedAt) }],
+        ),
+      };
+    },
+  };
+}

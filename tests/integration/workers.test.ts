@@ -19,8 +19,8 @@ async function spawn(settings: { slots?: number; context_length?: number } = {})
     body: { operation: "worker_spawn", model: "bee-tiny", ...settings },
   });
   const result = (await wholeJob(household.admin, job_id)).at(-1);
-  expect(result).toMatchObject({ type: "result", status: "succeeded" });
-  return String((result as { data: { worker_id: string } }).data.worker_id);
+  if (result?.type !== "result" || result.status !== "succeeded") throw new Error(JSON.stringify(result));
+  return String(result.data?.["worker_id"]);
 }
 
 async function stop(workerId: string): Promise<void> {

@@ -10,6 +10,7 @@ import { createHousehold, type Household } from "#lib/server/household/index.ts"
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
+import { createModels, type Models } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
 import { createProvisioning, type Machines } from "#lib/server/provisioning/index.ts";
 import { program } from "#lib/server/program/index.ts";
@@ -37,6 +38,7 @@ export interface Queen {
   readonly accounts: Accounts;
   readonly hives: Hives;
   readonly inference: Inference;
+  readonly models: Models;
   readonly jobs: HouseholdJobs;
   readonly machines: Machines;
   readonly usage: Usage;
@@ -123,6 +125,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     queen: { version: program.version, started_at: startedAt, household: household.name() },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
+    namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),
     advertisedUrl: (host) => household.urlTowards(host),
     local: settings.localHive
       ? {
@@ -133,8 +136,10 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
         }
       : undefined,
   });
+  const models = createModels({ db, hives, log });
   const inference = createInference({
     hives,
+    models,
     agent,
     log,
     now,
@@ -156,7 +161,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
-  const jobs = createHouseholdJobs({ db, home, hives, inference, provisioning, log });
+  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -172,6 +177,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     accounts,
     hives,
     inference,
+    models,
     jobs,
     machines: provisioning,
     usage,
@@ -184,6 +190,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
     hives.start(localUrl);
     provisioning.start();
+    models.start();
     log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
     return startReport({
       version: program.version,
@@ -196,6 +203,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
 
   const end = async () => {
     inference.closeStreams();
+    models.stop();
     hives.closeStreams();
     await jobs.stop();
     await provisioning.stop();

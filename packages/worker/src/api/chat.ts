@@ -38,7 +38,9 @@ export function streamChat(
   const nameFirst = (events: string) => {
     if (named) return events;
     named = true;
-    return chunks.role() + events;
+    // An answer that is cut off has no timings: the queen meters from this what it cost.
+    const { cached, computed } = generation.promptTokens;
+    return `: prompt ${cached}+${computed}\n\n${chunks.role()}${events}`;
   };
   // The scheduler calls back after this turn of the event loop at the earliest, when `stream` is there.
   const generation = scheduler.submit(work, {

@@ -77,6 +77,11 @@ export class Generation {
     return this.nextToken === null ? { phase: "prefill", done: this.prefilled, total } : { phase: "decode" };
   }
 
+  /** Prompt tokens that the slot's cache had, and those that had to be computed. */
+  get promptTokens(): { readonly cached: number; readonly computed: number } {
+    return { cached: this.#reused, computed: this.request.prompt.length - this.#reused };
+  }
+
   start(sampler: Sampler, reused: number, nowMs: number): void {
     this.sampler = sampler;
     this.prefilled = reused;

@@ -13,9 +13,10 @@ import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import { Reply } from "./reply.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
-import type { WorkerView } from "./placement.ts";
+import type { Where, WorkerView } from "./placement.ts";
 import type { Seat, WaitingRoom } from "./queue/index.ts";
 import type { EnsureReady } from "./ready.ts";
+import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
 import type { Exchange, SendChat, Upstream } from "./upstream.ts";
@@ -59,9 +60,12 @@ interface Attempt {
   readonly chat: ChatRequest;
   readonly user: { readonly id: string; readonly name: string };
   readonly lane: Lane;
+  /** Where alone it may be answered; anywhere when left out. */
+  readonly where?: Where | undefined;
   readonly signal: AbortSignal;
   readonly requestId: string;
   readonly log: RequestLog;
+  readonly seated?: ((worker: WorkerView) => void) | undefined;
 }
 
 const headersOf = (requestId: string, contentType: string, hiveName: string) => ({
@@ -157,18 +161,19 @@ function expectedCost({ messages, max_tokens, max_completion_tokens }: ChatReque
 }
 
 /** What it did cost. What was in the worker's cache already cost nothing. */
-const actualCost = (timings: Timings | null): number | null =>
+const actualCost = (timings: TokenCounts | null): number | null =>
   timings === null ? null : timings.prompt_n + timings.predicted_n;
 
 /** One try at one worker. Rejects only while the client has not got a byte. */
 async function attempt(
   parts: ChatParts,
   { worker, leave }: Seat<WorkerView>,
-  { chat, signal, requestId, log }: Attempt,
+  { chat, signal, requestId, log, seated }: Attempt,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
   const { connection, exchange } = send(parts, worker, { chat, requestId, leave });
   log.at(worker.hiveId);
+  seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
   try {
     const upstream = await exchange.accepted;
@@ -188,8 +193,9 @@ async function attempt(
       onEnd: ({ meter, error, firstTextAt }) => {
         live.ended = true;
         if (live.entry !== undefined) active.delete(live.entry);
-        leave(actualCost(meter.timings));
-        log.end({ error, timings: meter.timings, firstTextAt });
+        const counts = meter.timings ?? meter.counted;
+        leave(actualCost(counts));
+        log.end({ error, timings: counts, firstTextAt });
       },
     } satisfies Parameters<typeof relayStream>[0];
     const first = await firstBytes(options);
@@ -229,10 +235,10 @@ function send(
 
 /** A slot of a worker that has the model: found or loaded, and waited for in turn. */
 async function takeSeat(parts: ChatParts, request: Attempt, avoid: Set<string>): Promise<Seat<WorkerView>> {
-  const { chat, user, lane, signal, requestId } = request;
+  const { chat, user, lane, where, signal, requestId } = request;
   const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
-    const ready = await parts.ensureReady(chat.model, signal, avoid);
+    const ready = await parts.ensureReady(chat.model, signal, avoid, { where });
     // One that had failed this request was waited for until its hive said itself that it is ready again.
     avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
@@ -243,6 +249,7 @@ async function takeSeat(parts: ChatParts, request: Attempt, avoid: Set<string>):
       lane,
       cost: expectedCost(chat),
       avoid,
+      where,
       signal,
     });
     if (seat !== null) return seat;

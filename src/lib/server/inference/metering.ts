@@ -1,11 +1,16 @@
 import { errorBodySchema, timingsSchema, type Timings } from "@rbee/contract";
 import { z } from "zod";
 
+/** The token counts that usage is recorded from. */
+export type TokenCounts = Pick<Timings, "cache_n" | "prompt_n" | "predicted_n">;
+
 /** What a stream told about itself while it passed through. */
 export interface Meter {
   /** Looks at the next bytes of the stream. */
   take(chunk: Uint8Array): void;
   readonly timings: Timings | null;
+  /** What an answer without timings came to so far: the prompt as the worker told it, a token for each piece of text. */
+  readonly counted: TokenCounts | null;
   /** Code of the error event that the stream ended with. */
   readonly errorCode: string | null;
   /** Whether `data: [DONE]` went by. */
@@ -23,6 +28,7 @@ const longestLine = 1024 * 1024;
 const timingsMark = Buffer.from('"timings":');
 const errorMark = Buffer.from('data: {"error":');
 const doneMark = Buffer.from("data: [DONE]");
+const promptMark = Buffer.from(": prompt ");
 const contentMark = Buffer.from('"content":');
 
 /** Whether a line begins with the mark: inside a line it may be something that the model said. */
@@ -43,14 +49,25 @@ function jsonOfLine(lines: Buffer, at: number): unknown {
   }
 }
 
-/** Whether a chunk of a stream carries text: its first `"content":` is followed by a string that is not empty. */
-function hasContent(lines: Buffer): boolean {
+/** How many pieces of text there are: each `"content":` that is followed by a string which is not empty. */
+function countContent(lines: Buffer): number {
+  let count = 0;
   for (let at = lines.indexOf(contentMark); at !== -1; at = lines.indexOf(contentMark, at + 1)) {
     let next = at + contentMark.length;
     while (lines[next] === 0x20) next++;
-    if (lines[next] === quote && lines[next + 1] !== quote) return true;
+    if (lines[next] === quote && lines[next + 1] !== quote) count++;
   }
-  return false;
+  return count;
+}
+
+/** The comment with which a worker tells what reading the prompt took. */
+function promptOf(lines: Buffer): { cache_n: number; prompt_n: number } | null {
+  for (let at = lines.indexOf(promptMark); at !== -1; at = lines.indexOf(promptMark, at + 1)) {
+    if (at !== 0 && lines[at - 1] !== newline) continue;
+    const told = /^: prompt (\d{1,9})\+(\d{1,9})\n/u.exec(lines.toString("latin1", at, at + 40));
+    if (told !== null) return { cache_n: Number(told[1]), prompt_n: Number(told[2]) };
+  }
+  return null;
 }
 
 /**
@@ -62,10 +79,12 @@ export function createMeter(): Meter {
   let timings: Timings | null = null;
   let errorCode: string | null = null;
   let done = false;
-  let answered = false;
+  let pieces = 0;
+  let prompt: ReturnType<typeof promptOf> = null;
 
   const scan = (lines: Buffer) => {
-    if (!answered) answered = hasContent(lines);
+    if (pieces === 0) prompt ??= promptOf(lines);
+    pieces += countContent(lines);
     const timingsAt = timings === null ? lines.indexOf(timingsMark) : -1;
     if (timingsAt !== -1) timings = chunkSchema.safeParse(jsonOfLine(lines, timingsAt)).data?.timings ?? null;
     const errorAt = lines.indexOf(errorMark);
@@ -98,7 +117,11 @@ export function createMeter(): Meter {
       return done;
     },
     get answered() {
-      return answered;
+      return pieces > 0;
+    },
+    get counted() {
+      if (prompt === null && pieces === 0) return null;
+      return { cache_n: prompt?.cache_n ?? 0, prompt_n: prompt?.prompt_n ?? 0, predicted_n: pieces };
     },
   };
 }

@@ -12,7 +12,7 @@ function board() {
   let clock = 0;
   const made = createRequestBoard(() => clock);
   const post = (requestId: string, whose = ann, model = "bee") => {
-    made.post({ requestId, person: whose, model, lane: "interactive" });
+    made.post({ requestId, person: whose, model, lane: "interactive", ending: new AbortController() });
   };
   const see = (whose = ann, waiters: Waiter[] = []) => queueSchema.parse(made.view(whose, waiters, () => "desk"));
   return { ...made, post, see, pass: (ms: number) => (clock += ms) };

@@ -1,4 +1,4 @@
-import type { Lane, Queue } from "@rbee/contract";
+import { RbeeError, type Lane, type Queue } from "@rbee/contract";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Waiter } from "./queue/index.ts";
 
@@ -8,6 +8,8 @@ interface Posted {
   readonly userName: string;
   readonly model: string;
   readonly lane: Lane;
+  /** What ends it. */
+  readonly ending: AbortController;
   /** By the board's own clock. */
   readonly since: number;
   /** The hive that answers; null while none does. */
@@ -15,13 +17,18 @@ interface Posted {
   startedAt: number;
 }
 
-/** The requests that are not over yet, as people may see them. */
+/** The requests that are not over, as people may see and end them. */
 export interface RequestBoard {
-  post(request: { requestId: string; person: Person; model: string; lane: Lane }): void;
+  post(request: { requestId: string; person: Person; model: string; lane: Lane; ending: AbortController }): void;
   /** A hive has been asked. */
   at(requestId: string, hiveId: string): void;
   /** It is over; calling it again does nothing. */
   remove(requestId: string): void;
+  /**
+   * Ends a request with `request_cancelled`; without effect on one that is over or never was.
+   * @throws {RbeeError} `forbidden` for somebody else's, unless an administrator asks.
+   */
+  cancel(person: Person, requestId: string): void;
   /** Who waits and what is being answered; members see no names but their own. */
   view(person: Person, waiters: readonly Waiter[], hiveName: (hiveId: string) => string | null): Queue;
 }
@@ -31,9 +38,10 @@ export function createRequestBoard(now: () => number): RequestBoard {
   const posted = new Map<string, Posted>();
 
   return {
-    post({ requestId, person, model, lane }) {
+    post({ requestId, person, model, lane, ending }) {
       const { id: userId, name: userName } = person.user;
-      posted.set(requestId, { requestId, userId, userName, model, lane, since: now(), hiveId: null, startedAt: 0 });
+      const state = { since: now(), hiveId: null, startedAt: 0 };
+      posted.set(requestId, { requestId, userId, userName, model, lane, ending, ...state });
     },
     at(requestId, hiveId) {
       const request = posted.get(requestId);
@@ -44,9 +52,24 @@ export function createRequestBoard(now: () => number): RequestBoard {
     remove(requestId) {
       posted.delete(requestId);
     },
+    cancel({ user }, requestId) {
+      const request = posted.get(requestId);
+      if (request === undefined) return;
+      if (request.userId !== user.id && user.role !== "admin")
+        throw new RbeeError("forbidden", "This is somebody else's request.", {
+          suggestion: "You can cancel your own; an administrator can cancel anybody's.",
+        });
+      request.ending.abort(new RbeeError("request_cancelled", "The request was cancelled."));
+    },
     view({ user }, waiters, hiveName) {
       const seconds = (since: number) => Math.max(0, now() - since) / 1_000;
-      const whose = ({ requestId, userId, userName, model, lane }: Omit<Posted, "since" | "hiveId" | "startedAt">) => {
+      const whose = ({
+        requestId,
+        userId,
+        userName,
+        model,
+        lane,
+      }: Pick<Posted, "requestId" | "userId" | "userName" | "model" | "lane">) => {
         const mine = userId === user.id;
         const told = mine || user.role === "admin";
         return { request_id: told ? requestId : null, model, lane, mine, user: told ? userName : null };

@@ -1,13 +1,14 @@
-import type { RbeeError, Timings } from "@rbee/contract";
+import type { RbeeError } from "@rbee/contract";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
+import type { TokenCounts } from "./metering.ts";
 
 /** What one request turned out to be, told once when it is over. */
 export interface RequestLog {
   /** The hive that answers. */
   at(hiveId: string): void;
   /** Ends the entry; only the first call counts. `firstTextAt` is by `performance.now()`. */
-  end(outcome: { error: RbeeError | null; timings: Timings | null; firstTextAt: number | null }): void;
+  end(outcome: { error: RbeeError | null; timings: TokenCounts | null; firstTextAt: number | null }): void;
 }
 
 export function openRequestLog(options: {

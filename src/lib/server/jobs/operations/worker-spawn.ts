@@ -63,7 +63,7 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         { timeoutMs: 30_000, actor, message: `Starting a worker on ${choice.name}` },
         async () => {
           const worker = await spawning.start(choice.hiveId, {
-            model,
+            model: choice.model,
             ...(backend === undefined ? {} : { backend }),
             ...(device === undefined ? {} : { device }),
             ...(slots === undefined ? {} : { slots }),

@@ -13,6 +13,7 @@ import {
   setting,
   text,
 } from "./define.ts";
+import { hubSettings } from "./hub.ts";
 
 /** Every setting of the queen. */
 export const queenSettings = {
@@ -143,6 +144,7 @@ export const queenSettings = {
     fallback: () => "~/.local/share/rbee/source",
     description: "Where the git method clones to on such machines.",
   }),
+  ...hubSettings,
   announce: setting({
     env: "RBEE_MDNS",
     toml: "network.mdns",

@@ -7,6 +7,7 @@ import { createAccounts, type Accounts, type AccountsService } from "#lib/server
 import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, hiveModels, liveWorkers, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
+import { createHub, type Hub } from "#lib/server/hub/index.ts";
 import { createDialects, createInference, type Dialects, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
@@ -37,6 +38,7 @@ export interface Queen {
   readonly household: Household;
   readonly accounts: Accounts;
   readonly hives: Hives;
+  readonly hub: Hub;
   readonly inference: Inference;
   readonly dialects: Dialects;
   readonly models: Models;
@@ -170,6 +172,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
+  const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
   const metrics = createMetrics({
     version: program.version,
@@ -185,6 +188,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     household,
     accounts,
     hives,
+    hub,
     inference,
     dialects,
     models,

@@ -2,6 +2,7 @@ import type { EndpointTable } from "../endpoint.ts";
 import { dialectEndpoints } from "./dialects.ts";
 import { hivesEndpoints } from "./hives.ts";
 import { householdEndpoints } from "./household.ts";
+import { hubEndpoints } from "./hub.ts";
 import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
@@ -18,6 +19,7 @@ export const queenEndpoints = {
   ...dialectEndpoints,
   ...modelsEndpoints,
   ...hivesEndpoints,
+  ...hubEndpoints,
   ...workersEndpoints,
   ...machinesEndpoints,
   ...jobsEndpoints,

@@ -1,8 +1,7 @@
 import type { EndpointTable } from "../endpoint.ts";
 import { chatCompletionSchema, chatRequestSchema } from "../inference/chat.ts";
 import { modelListSchema, modelSchema } from "../inference/models.ts";
-import { queueEntrySchema } from "../inference/queue.ts";
-import { list } from "./list.ts";
+import { queueSchema } from "../inference/queue.ts";
 
 /** What apps ask of the household. */
 export const inferenceEndpoints = {
@@ -39,8 +38,8 @@ export const inferenceEndpoints = {
     path: "/v1/queue",
     owner: "person",
     tag: "inference",
-    summary: "The requests that wait for a free slot, by model, in the order of their turn.",
+    summary: "The requests that wait, by model and in the order of their turn, and those that are being answered.",
     status: 200,
-    answer: list(queueEntrySchema),
+    answer: queueSchema,
   },
 } as const satisfies EndpointTable;

@@ -259,7 +259,7 @@ async function takeSeat(
   avoid: Set<string>,
   spent: Spent,
 ): Promise<Seat<WorkerView>> {
-  const { ask, user, lane, where, signal } = request;
+  const { ask, user, lane, where, signal, requestId } = request;
   const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
     const askedAt = performance.now();
@@ -269,6 +269,7 @@ async function takeSeat(
     // One that had failed this request was waited for until its hive said itself that it is ready again.
     avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
+      requestId,
       model: ask.model,
       userId: user.id,
       userName: user.name,

@@ -14,7 +14,7 @@ import { createLoading } from "./loading.ts";
 import { openWorkers, place, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
 import { createEnsureReady, refusal } from "./ready.ts";
-import { createOpenRequests } from "./open-requests.ts";
+import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
 import type { Reply } from "./reply.ts";
@@ -72,7 +72,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
-  const open = createOpenRequests();
+  const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
   const get = (hiveId: string): HiveState => {
@@ -132,20 +132,23 @@ export function createInference(options: InferenceOptions): InferenceService {
   });
 
   const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {
-    const { requestId, lane, where, seated, signal: client } = context;
+    const { lane, where, seated, signal: client } = context;
+    const requestId = board.free(context.requestId);
     const model = options.models.resolve(asked.model);
     const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
     // Not AbortSignal.any(): it costs a multiple of this, at every request.
     const ending = new AbortController();
-    const opened = { userId: person.user.id, ending };
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
       model: request.model,
       requestId,
       now,
+      at: (hiveId) => {
+        board.at(requestId, hiveId);
+      },
       record: (row) => {
-        open.close(requestId, opened);
+        board.remove(requestId);
         if (request.metered) options.record(row);
       },
     });
@@ -155,7 +158,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
-    open.add(requestId, opened);
+    board.post({ requestId, person, model: request.model, lane, ending });
     try {
       return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
@@ -205,18 +208,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       loadProgress: (model) => loadProgress(options.models.resolve(model)),
     },
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
-    queue: (person) =>
-      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
-        const mine = userId === person.user.id;
-        return {
-          model,
-          lane,
-          position,
-          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
-          mine,
-          user: mine || person.user.role === "admin" ? userName : null,
-        };
-      }),
+    queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, name) {
       const id = options.models.resolve(name);
@@ -231,7 +223,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     tokenize: (person, model, request, context) => ask(person, tokenizeAsk(model, request), context),
     detokenize: (person, model, request, context) => ask(person, detokenizeAsk(model, request), context),
     cancel(person, requestId) {
-      open.cancel(person, requestId);
+      board.cancel(person, requestId);
     },
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));

@@ -21,6 +21,7 @@ export * from "./inference/models.ts";
 export * from "./inference/queue.ts";
 export * from "./inference/response-format.ts";
 export * from "./inference/sampling.ts";
+export * from "./inference/tasks.ts";
 export * from "./inference/tokens.ts";
 export * from "./inference/tools.ts";
 export * from "./inference/usage.ts";

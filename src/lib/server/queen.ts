@@ -23,6 +23,7 @@ import {
   writeRunFile,
   type StartReport,
 } from "#lib/server/startup/index.ts";
+import { createTasks, type Tasks } from "#lib/server/tasks/index.ts";
 import { createUsage, type Usage } from "#lib/server/usage/index.ts";
 import { openLog } from "./log.ts";
 
@@ -38,6 +39,7 @@ export interface Queen {
   readonly hives: Hives;
   readonly inference: Inference;
   readonly jobs: HouseholdJobs;
+  readonly tasks: Tasks;
   readonly machines: Machines;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
@@ -157,6 +159,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     settings,
   });
   const jobs = createHouseholdJobs({ db, home, hives, inference, provisioning, log });
+  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -173,6 +176,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     hives,
     inference,
     jobs,
+    tasks,
     machines: provisioning,
     usage,
     metrics,
@@ -197,6 +201,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   const end = async () => {
     inference.closeStreams();
     hives.closeStreams();
+    await tasks.stop();
     await jobs.stop();
     await provisioning.stop();
     await hives.stop();

@@ -38,7 +38,9 @@ import { userInvite } from "./user/invite.ts";
 import { userList } from "./user/list.ts";
 import { userRemove } from "./user/remove.ts";
 import { userRole } from "./user/role.ts";
+import { workerHealth } from "./worker/health.ts";
 import { workerList } from "./worker/list.ts";
+import { workerLogs } from "./worker/logs.ts";
 import { workerSpawn } from "./worker/spawn.ts";
 import { workerStop } from "./worker/stop.ts";
 
@@ -67,7 +69,9 @@ export function createProgram(): Command {
     ...[hiveStart, hiveStop, hiveLogs, hiveUninstall, hiveAdd, hiveUpdate, hiveRemove],
   ]);
   noun(hive, "token", "tokens with which machines join", [tokenCreate, tokenList, tokenRevoke]);
-  noun(program, "worker", "the processes that hold models", [workerList, workerSpawn, workerStop]);
+  noun(program, "worker", "the processes that hold models", [
+    ...[workerList, workerSpawn, workerStop, workerHealth, workerLogs],
+  ]);
   noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobFollow, jobCancel]);
   noun(program, "model", "the models of the household", [modelList, modelPull, modelRemove]);
   noun(program, "setup", "other names of the hive commands", [

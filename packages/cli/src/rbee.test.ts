@@ -33,6 +33,8 @@ const model: FleetModel = {
   quantization: "Q8_0",
   context_length: 512,
   has_chat_template: true,
+  aliases: [],
+  pinned: false,
 };
 const fleet: FleetSnapshot = {
   ts: 1,

@@ -53,6 +53,8 @@ export const fleetModelSchema = z
     quantization: z.string().nullable(),
     context_length: z.int().nullable(),
     has_chat_template: z.boolean(),
+    aliases: z.array(modelIdSchema).describe("Other names by which it can be asked for."),
+    pinned: z.boolean().describe("Neither deleted without force nor stopped for idleness or to make room."),
   })
   .meta({ id: "FleetModel" });
 export type FleetModel = z.infer<typeof fleetModelSchema>;

@@ -10,6 +10,7 @@ import { createHousehold, type Household } from "#lib/server/household/index.ts"
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
+import { createModels, type Models } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
 import { createProvisioning, type Machines } from "#lib/server/provisioning/index.ts";
 import { program } from "#lib/server/program/index.ts";
@@ -38,6 +39,7 @@ export interface Queen {
   readonly accounts: Accounts;
   readonly hives: Hives;
   readonly inference: Inference;
+  readonly models: Models;
   readonly jobs: HouseholdJobs;
   readonly tasks: Tasks;
   readonly machines: Machines;
@@ -125,6 +127,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     queen: { version: program.version, started_at: startedAt, household: household.name() },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
+    namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),
     advertisedUrl: (host) => household.urlTowards(host),
     local: settings.localHive
       ? {
@@ -135,8 +138,10 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
         }
       : undefined,
   });
+  const models = createModels({ db, hives, log });
   const inference = createInference({
     hives,
+    models,
     agent,
     log,
     now,
@@ -158,7 +163,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
-  const jobs = createHouseholdJobs({ db, home, hives, inference, provisioning, log });
+  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
   const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
@@ -175,6 +180,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     accounts,
     hives,
     inference,
+    models,
     jobs,
     tasks,
     machines: provisioning,
@@ -188,6 +194,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
     hives.start(localUrl);
     provisioning.start();
+    models.start();
     log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
     return startReport({
       version: program.version,
@@ -200,6 +207,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
 
   const end = async () => {
     inference.closeStreams();
+    models.stop();
     hives.closeStreams();
     await tasks.stop();
     await jobs.stop();

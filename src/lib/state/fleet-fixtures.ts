@@ -53,6 +53,8 @@ export const exampleModel = (change: Partial<FleetModel> = {}): FleetModel => ({
   quantization: "Q8_0",
   context_length: 1_024,
   has_chat_template: true,
+  aliases: [],
+  pinned: false,
   ...change,
 });
 

@@ -4,6 +4,7 @@ import { householdEndpoints } from "./household.ts";
 import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
+import { modelsEndpoints } from "./models.ts";
 import { serviceEndpoints } from "./service.ts";
 import { workersEndpoints } from "./workers.ts";
 
@@ -11,6 +12,7 @@ import { workersEndpoints } from "./workers.ts";
 export const queenEndpoints = {
   ...serviceEndpoints,
   ...inferenceEndpoints,
+  ...modelsEndpoints,
   ...hivesEndpoints,
   ...workersEndpoints,
   ...machinesEndpoints,

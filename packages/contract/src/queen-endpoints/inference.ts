@@ -1,9 +1,8 @@
 import type { EndpointTable } from "../endpoint.ts";
 import { chatCompletionSchema, chatRequestSchema } from "../inference/chat.ts";
 import { modelListSchema, modelSchema } from "../inference/models.ts";
-import { queueEntrySchema } from "../inference/queue.ts";
+import { queueSchema } from "../inference/queue.ts";
 import { taskRequestSchema } from "../inference/tasks.ts";
-import { list } from "./list.ts";
 
 /** What apps ask of the household. */
 export const inferenceEndpoints = {
@@ -40,9 +39,9 @@ export const inferenceEndpoints = {
     path: "/v1/queue",
     owner: "person",
     tag: "inference",
-    summary: "The requests that wait for a free slot, by model, in the order of their turn.",
+    summary: "The requests that wait, by model and in the order of their turn, and those that are being answered.",
     status: 200,
-    answer: list(queueEntrySchema),
+    answer: queueSchema,
   },
   task: {
     method: "POST",

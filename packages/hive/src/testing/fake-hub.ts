@@ -14,7 +14,9 @@ export type Mood =
   | { readonly kind: "redirect"; readonly to: string }
   /** Sends the whole file whatever was asked for. */
   | { readonly kind: "ignore range" }
-  | { readonly kind: "other bytes" };
+  | { readonly kind: "other bytes" }
+  /** Answers with a page of some other service; for descriptions only. */
+  | { readonly kind: "garbage" };
 
 export interface HubRequest {
   readonly method: string;
@@ -52,10 +54,12 @@ export class FakeHub {
   redirectTo: string | undefined;
   readonly #files = new Map<string, StoredFile>();
   #server: Server | undefined;
+  #host = "127.0.0.1";
   #port = 0;
   #running = 0;
 
-  static async start(): Promise<FakeHub> {
+  /** @param host where it listens; the address that its `url` names. */
+  static async start(host = "127.0.0.1"): Promise<FakeHub> {
     const hub = new FakeHub();
     const server = createServer((request, response) => {
       hub.#running += 1;
@@ -64,14 +68,15 @@ export class FakeHub {
       });
       void hub.#answer(request, response);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     hub.#server = server;
+    hub.#host = host;
     hub.#port = (server.address() as AddressInfo).port;
     return hub;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host}:${this.#port}`;
   }
 
   /** The requests for files, in order. */
@@ -128,6 +133,10 @@ export class FakeHub {
     const mood = this.listingMoods.shift();
     if (mood?.kind === "status") {
       fail(response, mood.status, mood.headers);
+      return;
+    }
+    if (mood?.kind === "garbage") {
+      response.writeHead(200, { "content-type": "text/html" }).end("<html>Please sign in to the Wi-Fi</html>");
       return;
     }
     const files = [...this.#files].filter(([name]) => name.startsWith(`${repository}/`));

@@ -169,3 +169,23 @@ export const jobEvents = sqliteTable(
 
 /** What the household decided about itself, by name. */
 export const household = sqliteTable("household", { key: text().primaryKey(), value: text().notNull() });
+
+/** What the household decided about a model; a null leaves the choice to the hive. A model without a row has no decision. */
+export const modelSettings = sqliteTable("model_settings", {
+  modelId: text("model_id").primaryKey(),
+  contextLength: integer("context_length"),
+  extendContext: integer("extend_context", { mode: "boolean" }).notNull().default(false),
+  slots: integer(),
+  gpuLayers: integer("gpu_layers"),
+  idleStopS: integer("idle_stop_s"),
+  preload: integer({ mode: "boolean" }).notNull().default(false),
+  pinned: integer({ mode: "boolean" }).notNull().default(false),
+});
+
+/** Other names of models, over the whole household. */
+export const modelAliases = sqliteTable("model_aliases", {
+  alias: text().primaryKey(),
+  modelId: text("model_id")
+    .notNull()
+    .references(() => modelSettings.modelId, { onDelete: "cascade" }),
+});

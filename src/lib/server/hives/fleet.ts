@@ -48,8 +48,11 @@ function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" 
   return { state: "loading", load_progress: known.length === 0 ? null : Math.max(...known) };
 }
 
+/** How else a model is called, and whether it is pinned. */
+export type NamesOf = (modelId: string) => Pick<FleetModel, "aliases" | "pinned">;
+
 /** The models of the household over all hives that have told what they hold, by id. */
-export function fleetModels(hives: readonly HiveState[]): FleetModel[] {
+export function fleetModels(hives: readonly HiveState[], namesOf: NamesOf): FleetModel[] {
   const models = new Map<string, FleetModel>();
   const add = (hive: HiveState, model: HiveModel) => {
     const workers = usable(hive) ? (hive.heartbeat?.workers ?? []).filter((worker) => worker.model === model.id) : [];
@@ -58,7 +61,7 @@ export function fleetModels(hives: readonly HiveState[]): FleetModel[] {
     if (known === undefined) {
       const { id, name, size_bytes, parameters, quantization, context_length, has_chat_template } = model;
       const facts = { id, name, size_bytes, parameters, quantization, context_length, has_chat_template };
-      models.set(model.id, { ...facts, ...here, hives: [hive.hiveId] });
+      models.set(model.id, { ...facts, ...namesOf(id), ...here, hives: [hive.hiveId] });
       return;
     }
     known.hives.push(hive.hiveId);
@@ -81,9 +84,10 @@ export function fleetSnapshot(input: {
   queen: FleetSnapshot["queen"];
   requests: RequestCounts;
   jobsRunning: number;
+  namesOf: NamesOf;
   ts: number;
 }): FleetSnapshot {
-  const { hives, forAdmin, queen, requests, jobsRunning, ts } = input;
+  const { hives, forAdmin, queen, requests, jobsRunning, namesOf, ts } = input;
   const tokens = hives
     .filter((hive) => hive.health === "healthy")
     .flatMap((hive) => hive.heartbeat?.workers ?? [])
@@ -92,7 +96,7 @@ export function fleetSnapshot(input: {
     ts,
     queen,
     hives: hives.map((hive) => fleetHive(hive, forAdmin)).sort((a, b) => a.name.localeCompare(b.name)),
-    models: fleetModels(hives),
+    models: fleetModels(hives, namesOf),
     totals: {
       tokens_per_s: tokens,
       requests_running: requests.running,

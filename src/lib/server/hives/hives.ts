@@ -8,7 +8,7 @@ import type { Vault } from "#lib/server/secrets/index.ts";
 import { createContact, type Contact } from "./contact.ts";
 import { createEnrolment } from "./enrolment.ts";
 import { createFleetStream } from "./fleet-stream.ts";
-import { fleetHive, fleetSnapshot, type RequestCounts } from "./fleet.ts";
+import { fleetHive, fleetSnapshot, type NamesOf, type RequestCounts } from "./fleet.ts";
 import { createJoinTokens } from "./join-tokens.ts";
 import { createLocalHive } from "./local-hive.ts";
 import { localIdentity } from "./local-identity.ts";
@@ -31,6 +31,8 @@ export interface HivesOptions {
   requests: () => RequestCounts;
   /** How many jobs run. */
   jobsRunning: () => number;
+  /** What the household decided about how a model is called, and whether it is pinned. */
+  namesOf: NamesOf;
   advertisedUrl: (host: string) => Promise<string | null>;
   /** The hive of this machine; undefined when the queen starts none. */
   local: { command: readonly [string, ...string[]]; home: string; host: string; port: number } | undefined;
@@ -71,6 +73,7 @@ export function createHives(options: HivesOptions): HivesService {
       queen,
       requests: options.requests(),
       jobsRunning: options.jobsRunning(),
+      namesOf: options.namesOf,
       ts: now(),
     });
   const history = () => ({ hives: Object.fromEntries(registry.all().map((hive) => [hive.hiveId, hive.ring.list()])) });

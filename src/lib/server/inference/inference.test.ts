@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { RbeeError, streamErrorEvent, type ChatRequest, type HealthTransition, type WorkerState } from "@rbee/contract";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHives } from "#lib/server/hives/index.ts";
+import { createModels } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent } from "#lib/server/network/index.ts";
 import { createVault } from "#lib/server/secrets/index.ts";
 import {
@@ -104,8 +105,9 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
   const hive = await startHive();
   const agent = hiveAgent();
   const usage: UsageEntry[] = [];
+  const db = temporaryDatabase();
   const hives = createHives({
-    db: temporaryDatabase(),
+    db,
     vault: createVault(Buffer.alloc(32)),
     fetch: fetchThrough(agent),
     log: silentLog,
@@ -114,11 +116,14 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
     queen: { version: "0", started_at: 0, household: "Home" },
     requests: () => inference.requests(),
     jobsRunning: () => 0,
+    namesOf: () => ({ aliases: [], pinned: false }),
     advertisedUrl: () => Promise.resolve(null),
     local: undefined,
   });
   const listeners: ((transition: HealthTransition) => void)[] = [];
+  const models = createModels({ db, hives, log: silentLog });
   const inference = createInference({
+    models,
     hives: {
       ...hives,
       onTransition: (listener) => {
@@ -170,7 +175,7 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
   const hiveGoesDown = () => {
     for (const listener of listeners) listener({ ts: 0, hive_id: hiveId, name: "attic", from: "degraded", to: "down" });
   };
-  return { hive, hives, inference, usage, client, ann, chat, hiveGoesDown };
+  return { hive, hives, models, inference, usage, client, ann, chat, hiveGoesDown };
 }
 
 const textOf = async (answer: Promise<Response>) => (await answer).text();
@@ -412,14 +417,16 @@ describe("more requests than slots", () => {
     // Four slots and one ahead.
     const running = await Promise.all(Array.from({ length: 5 }, () => chat()));
     const late = chat();
-    await eventually(() => inference.queue(admin).length === 1);
-    expect(inference.queue(admin)).toMatchObject([{ model: "bee", lane: "interactive", position: 1, mine: false }]);
-    expect(inference.queue(person("member"))[0]?.user).toBeNull();
+    await eventually(() => inference.queue(admin).data.length === 1);
+    expect(inference.queue(admin).data).toMatchObject([
+      { model: "bee", lane: "interactive", position: 1, mine: false },
+    ]);
+    expect(inference.queue(person("member")).data[0]?.user).toBeNull();
     expect(inference.requests()).toEqual({ running: 5, waiting: 1 });
     held[0]?.();
     await running[0]?.text();
     await late;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
     for (const end of held) end();
   });
 
@@ -432,11 +439,11 @@ describe("more requests than slots", () => {
     );
     await Promise.all(Array.from({ length: 5 }, () => chat()));
     const waits = chat().catch(() => undefined);
-    await eventually(() => inference.queue(admin).length === 1);
+    await eventually(() => inference.queue(admin).data.length === 1);
     const refused = await chat().catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "queue_full", status: 429 });
     client.abort();
     await waits;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
 import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import { modelNotFound, type ModelsService } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
 import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
@@ -10,8 +11,8 @@ import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
 import { openWorkers, place, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
-import { createOpenRequests } from "./open-requests.ts";
+import { createEnsureReady, refusal } from "./ready.ts";
+import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
 import type { Inference, Readiness } from "./types.ts";
@@ -29,6 +30,7 @@ const seatsAt = (slotsTotal: number | null): number =>
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
   agent: Agent;
   log: Logger;
   now: () => number;
@@ -55,6 +57,7 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
   object: "model",
   created: 0,
   owned_by: "rbee",
+  aliases: model.aliases,
   meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
   status: { value: model.state },
 });
@@ -66,7 +69,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
-  const open = createOpenRequests();
+  const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
   const get = (hiveId: string): HiveState => {
@@ -78,9 +81,14 @@ export function createInference(options: InferenceOptions): InferenceService {
   const loading = createLoading({
     hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
     fresh,
+    spawnOptions: (model) => options.models.spawnOptions(model),
     log,
   });
-  const models = () => fleetModels(hives.registry.all());
+  const models = () =>
+    fleetModels(hives.registry.all(), (id) => ({
+      aliases: [...options.models.aliasesOf(id)],
+      pinned: options.models.isPinned(id),
+    }));
   const modelIds = () => models().map((model) => model.id);
   const loadProgress = (id: string) => models().find((model) => model.id === id)?.load_progress ?? null;
   const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
@@ -120,16 +128,21 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, request, context) => {
+  const chat: InferenceService["chat"] = async (person, asked, context) => {
     const { requestId, lane, where, seated, signal: client } = context;
+    const model = options.models.resolve(asked.model);
+    const request = model === asked.model ? asked : { ...asked, model };
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
       model: request.model,
       requestId,
       now,
+      at: (hiveId) => {
+        board.at(requestId, hiveId);
+      },
       record: (row) => {
-        open.close(requestId);
+        board.remove(requestId);
         options.record(row);
       },
     });
@@ -141,7 +154,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
-    open.add(requestId, { userId: person.user.id, ending });
+    board.post({ requestId, person, model: request.model, lane, ending });
     try {
       return await answerChat(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
@@ -168,10 +181,12 @@ export function createInference(options: InferenceOptions): InferenceService {
       fleet,
       client: (hiveId) => hives.contact.client(get(hiveId)),
       fresh,
+      models: options.models,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
     readiness: {
-      outlook(model, where) {
+      outlook(name, where) {
+        const model = options.models.resolve(name);
         const placement = place({ ...where, model }, fleet());
         switch (placement.kind) {
           case "use":
@@ -184,31 +199,22 @@ export function createInference(options: InferenceOptions): InferenceService {
             return { kind: "refused", error: refusal(model, placement, modelIds()), soon: placement.soon };
         }
       },
-      ready: ({ model, where, waitMs, signal }) => ensureReady(model, signal, new Set(), { where, waitMs }),
-      loadProgress,
+      ready: ({ model, where, waitMs, signal }) =>
+        ensureReady(options.models.resolve(model), signal, new Set(), { where, waitMs }),
+      loadProgress: (model) => loadProgress(options.models.resolve(model)),
     },
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
-    queue: (person) =>
-      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
-        const mine = userId === person.user.id;
-        return {
-          model,
-          lane,
-          position,
-          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
-          mine,
-          user: mine || person.user.role === "admin" ? userName : null,
-        };
-      }),
+    queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
-    model(_person, id) {
+    model(_person, name) {
+      const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);
     },
     chat,
     cancel(person, requestId) {
-      open.cancel(person, requestId);
+      board.cancel(person, requestId);
     },
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));

@@ -1,4 +1,4 @@
-import { RbeeError, toRbeeError, type HiveClient, type Worker } from "@rbee/contract";
+import { RbeeError, toRbeeError, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Logger } from "pino";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, Where, WorkerView } from "./placement.ts";
@@ -56,9 +56,11 @@ function failure(worker: Worker, hiveName: string): RbeeError {
 export function createLoading(options: {
   hive: (hiveId: string) => { client: HiveClient; name: string };
   fresh: FreshWorkers;
+  /** What the household decided about workers of a model. */
+  spawnOptions: (model: string) => Partial<WorkerSpawn>;
   log: Logger;
 }): Loading {
-  const { hive, fresh, log } = options;
+  const { hive, fresh, spawnOptions, log } = options;
   const running = new Set<RunningLoad>();
 
   const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
@@ -82,7 +84,12 @@ export function createLoading(options: {
     const startedAt = performance.now();
     const { backend, device } = placement;
     const worker = await hive(hiveId).client.spawnWorker({
-      body: { model, ...(backend === undefined ? {} : { backend }), ...(device === undefined ? {} : { device }) },
+      body: {
+        ...spawnOptions(model),
+        model,
+        ...(backend === undefined ? {} : { backend }),
+        ...(device === undefined ? {} : { device }),
+      },
     });
     // Who insists on this very place sees it coming before the hive's next heartbeat.
     fresh.add({ ...viewOf(hiveId, worker), state: worker.state });

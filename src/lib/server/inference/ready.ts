@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { RbeeError, toRbeeError, type ErrorCode } from "@rbee/contract";
+import { modelNotFound } from "#lib/server/models/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Loading } from "./loading.ts";
 import { place, type FleetView, type Placement, type Where, type WorkerView } from "./placement.ts";
@@ -56,18 +57,6 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
   } finally {
     timer.abort();
   }
-}
-
-/** The error about a model that nobody has; it lists those that exist. */
-export function modelNotFound(model: string, known: readonly string[], reasons: readonly string[]): RbeeError {
-  return new RbeeError("model_not_found", `No hive of this household has the model ${model}.`, {
-    param: "model",
-    details: { models: known, reasons },
-    suggestion:
-      known.length === 0
-        ? "Put a GGUF model into a hive's models folder."
-        : `It has: ${known.slice(0, 20).join(", ")}.`,
-  });
 }
 
 /** The error that a refused placement is told as. */

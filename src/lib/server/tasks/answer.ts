@@ -46,11 +46,11 @@ export function chatOf(task: TaskRequest, model: string): ChatRequest {
 }
 
 /** Tells in the job that runs now how long the line is, as long as somebody waits in it. */
-function tellOfQueue(inference: Pick<Inference, "queue">, person: Person, model: string): () => void {
+function tellOfQueue(inference: Pick<Inference, "queue">, person: Person, requestId: string): () => void {
   let told = 0;
   const timer = setInterval(() => {
-    const mine = inference.queue(person).filter((entry) => entry.mine && entry.model === model);
-    const position = mine.at(-1)?.position ?? 0;
+    const mine = inference.queue(person).data.find((entry) => entry.request_id === requestId);
+    const position = mine?.waits_for === "slot" ? mine.position : 0;
     if (position !== 0 && position !== told)
       narrate({
         action: "queued",
@@ -76,7 +76,7 @@ export async function answer(
   sink: TokenSink,
 ): Promise<Answered> {
   let worker: WorkerView | undefined;
-  const stopTelling = tellOfQueue(inference, person, chat.model);
+  const stopTelling = tellOfQueue(inference, person, context.requestId);
   let reply: Reply;
   try {
     reply = await inference.chat(person, chat, { ...context, seated: (seat) => (worker = seat) });

@@ -7,6 +7,7 @@ import { createAccounts, type Accounts, type AccountsService } from "#lib/server
 import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
+import { createHub, type Hub } from "#lib/server/hub/index.ts";
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
@@ -38,6 +39,7 @@ export interface Queen {
   readonly household: Household;
   readonly accounts: Accounts;
   readonly hives: Hives;
+  readonly hub: Hub;
   readonly inference: Inference;
   readonly models: Models;
   readonly jobs: HouseholdJobs;
@@ -163,6 +165,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
+  const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
   const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
@@ -179,6 +182,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     household,
     accounts,
     hives,
+    hub,
     inference,
     models,
     jobs,

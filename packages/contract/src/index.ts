@@ -26,6 +26,7 @@ export * from "./inference/queue.ts";
 export * from "./inference/responses.ts";
 export * from "./inference/response-format.ts";
 export * from "./inference/sampling.ts";
+export * from "./inference/tasks.ts";
 export * from "./inference/tokens.ts";
 export * from "./inference/tools.ts";
 export * from "./inference/usage.ts";

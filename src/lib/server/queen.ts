@@ -25,6 +25,7 @@ import {
   writeRunFile,
   type StartReport,
 } from "#lib/server/startup/index.ts";
+import { createTasks, type Tasks } from "#lib/server/tasks/index.ts";
 import { createUsage, type Usage } from "#lib/server/usage/index.ts";
 import { openLog } from "./log.ts";
 
@@ -43,6 +44,7 @@ export interface Queen {
   readonly dialects: Dialects;
   readonly models: Models;
   readonly jobs: HouseholdJobs;
+  readonly tasks: Tasks;
   readonly machines: Machines;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
@@ -174,6 +176,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -193,6 +196,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     dialects,
     models,
     jobs,
+    tasks,
     machines: provisioning,
     usage,
     metrics,
@@ -219,6 +223,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     inference.closeStreams();
     models.stop();
     hives.closeStreams();
+    await tasks.stop();
     await jobs.stop();
     await provisioning.stop();
     await hives.stop();

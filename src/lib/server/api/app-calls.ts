@@ -31,4 +31,5 @@ export const appCalls = {
   ollamaChat: (call) => call.queen.dialects.ollamaChat(call.person, call.body, contextOf(call)),
   ollamaGenerate: (call) => call.queen.dialects.ollamaGenerate(call.person, call.body, contextOf(call)),
   ollamaEmbed: (call) => call.queen.dialects.ollamaEmbed(call.person, call.body, contextOf(call)),
+  task: async (call) => call.queen.tasks.start(call.person, call.body, contextOf(call)),
 } satisfies { [N in EndpointName]?: DirectAnswering<N> };

@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import { gguf, GGMLFileQuantizationType } from "@huggingface/gguf";
-import type { ModelMemoryFacts } from "@rbee/contract";
-import { memoryFactsOf, positiveInteger, type Metadata } from "./memory-facts.ts";
+import { memoryFactsOf, positiveInteger, type GgufMetadata, type ModelMemoryFacts } from "@rbee/contract";
 
 /** What a GGUF file's header says about the model in it. */
 export interface GgufHeader {
@@ -84,7 +83,7 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
   const { size } = await stat(path);
   if (size < 24) throw new Error("it is too short to be a GGUF file");
   const { metadata, tensorInfos, tensorDataOffset, parameterCount } = await parsed(path);
-  const values = metadata as unknown as Metadata;
+  const values = metadata as unknown as GgufMetadata;
   const parts = positiveInteger(values["split.count"]) ?? 1;
   const end = tensorInfos.reduce(
     (last, tensor) => Math.max(last, Number(tensorDataOffset + tensor.offset) + tensorBytes(tensor)),

@@ -1,4 +1,4 @@
-import type { ChatRequest, Lane, modelListSchema, modelSchema, QueueEntry, RbeeError } from "@rbee/contract";
+import type { ChatRequest, Lane, modelListSchema, modelSchema, Queue, RbeeError } from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Where, WorkerView } from "./placement.ts";
@@ -40,8 +40,8 @@ export interface Inference {
   models(person: Person): z.infer<typeof modelListSchema>;
   /** @throws {RbeeError} `model_not_found`. */
   model(person: Person, id: string): z.infer<typeof modelSchema>;
-  /** Everybody who waits for a slot, by model, in the order of their turn. Members see no names but their own. */
-  queue(person: Person): QueueEntry[];
+  /** Who waits, by model and in the order of their turn, and what is being answered. Members see no names but their own. */
+  queue(person: Person): Queue;
   /**
    * Answers a chat, loading the model first when it must; the response streams when the request asks for it.
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,

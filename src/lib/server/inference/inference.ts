@@ -120,9 +120,10 @@ export function createInference(options: InferenceOptions): InferenceService {
   }, lookAgainMs).unref();
   const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
-    hives.registry
-      .find(hiveId)
-      ?.heartbeat?.workers.some((worker) => worker.worker_id === workerId && worker.slots_busy !== 0) === true;
+    hives.registry.find(hiveId)?.heartbeat?.workers.some(
+      // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
+      (worker) => worker.worker_id === workerId && worker.slots_busy !== 0 && worker.cpu_pct !== 0,
+    ) === true;
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
     if (to !== "down") return;

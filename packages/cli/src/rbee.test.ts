@@ -33,6 +33,8 @@ const model: FleetModel = {
   quantization: "Q8_0",
   context_length: 512,
   has_chat_template: true,
+  aliases: [],
+  pinned: false,
 };
 const fleet: FleetSnapshot = {
   ts: 1,
@@ -108,6 +110,21 @@ describe("rbee", () => {
     queen.handlers.set("POST /v1/keys", json(201, created));
     const { exitCode, out } = await rbee(["key", "create", "--name", "laptop"]);
     expect([exitCode, out]).toEqual([0, "rbee_abcdef\n"]);
+  });
+
+  it("a key is made for the lane it is asked for, and for no other", async () => {
+    let asked = "";
+    const created = {
+      ...{ id: "k1", name: "nightly", prefix: "rbee_ab", owner: "Ada", created_at: 1, expires_at: null },
+      ...{ last_used_at: null, key: "rbee_abcdef", lane: "batch" },
+    };
+    queen.handlers.set("POST /v1/keys", (request, response, body) => {
+      asked = body;
+      json(201, created)(request, response, body);
+    });
+    expect((await rbee(["key", "create", "--name", "nightly", "--lane", "batch"])).exitCode).toBe(0);
+    expect(JSON.parse(asked)).toEqual({ name: "nightly", lane: "batch" });
+    expect((await rbee(["key", "create", "--name", "nightly", "--lane", "slow"])).exitCode).toBe(2);
   });
 });
 

@@ -9,6 +9,10 @@ export const deviceSchema = z
     name: z.string(),
     vram_total_mb: z.number().nullable().describe("null for the CPU and where it cannot be read."),
     compute_capability: z.string().nullable().describe("NVIDIA only."),
+    memory_of: z
+      .string()
+      .optional()
+      .describe("Whose memory it uses when it has none of its own: `ram`, or the id of another device."),
   })
   .meta({ id: "Device" });
 export type Device = z.infer<typeof deviceSchema>;
@@ -62,6 +66,11 @@ export const capabilitiesSchema = z
       threads: z.int(),
     }),
     ram_total_mb: z.number(),
+    memory_limit_mb: z
+      .number()
+      .optional()
+      .describe("Main memory that the workers of this hive may take in all; absent when nobody limited it."),
+    worker_slots: z.int().optional().describe("Slots of a worker for which nobody chose a number."),
     disk_free_mb: z.number().nullable(),
     backends: z.array(backendSchema).describe("Backends that a worker can really be started with on this machine."),
     devices: z.array(deviceSchema),

@@ -35,6 +35,12 @@ export const fleetHiveSchema = z
   .meta({ id: "FleetHive" });
 export type FleetHive = z.infer<typeof fleetHiveSchema>;
 
+/** A worker with the hive that it runs on. */
+export const householdWorkerSchema = workerTelemetrySchema
+  .extend({ hive_id: hiveIdSchema, hive: z.string().describe("The hive's name.") })
+  .meta({ id: "HouseholdWorker" });
+export type HouseholdWorker = z.infer<typeof householdWorkerSchema>;
+
 export const fleetModelSchema = z
   .object({
     id: modelIdSchema,
@@ -47,6 +53,8 @@ export const fleetModelSchema = z
     quantization: z.string().nullable(),
     context_length: z.int().nullable(),
     has_chat_template: z.boolean(),
+    aliases: z.array(modelIdSchema).describe("Other names by which it can be asked for."),
+    pinned: z.boolean().describe("Neither deleted without force nor stopped for idleness or to make room."),
   })
   .meta({ id: "FleetModel" });
 export type FleetModel = z.infer<typeof fleetModelSchema>;

@@ -7,6 +7,7 @@ import {
   timestampSchema,
   workerIdSchema,
 } from "./identifiers.ts";
+import { errorBodySchema } from "./errors.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const unknown = "null when it cannot be measured.";
@@ -46,10 +47,21 @@ export const workerTelemetrySchema = z.object({
   vram_mb: megabytes.nullable().describe(unknown),
   uptime_s: z.number().min(0),
   load_progress: z.number().min(0).max(1).nullable(),
+  need_device_mb: megabytes.optional().describe("What it was promised on its device when it started."),
+  need_ram_mb: megabytes.optional().describe("What it was promised of main memory when it started."),
   slots_total: z.int().min(0).nullable(),
   slots_busy: z.int().min(0).nullable(),
   tokens_per_s: z.number().min(0).nullable().describe(unknown),
   idle_s: z.number().min(0).nullable().default(null).describe("Seconds without work; 0 while it works."),
+  stops_in_s: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe("Seconds until it is stopped for want of work; null while it works, and when it is never stopped."),
+  queued: z.int().min(0).nullable().default(null).describe("Requests that wait for a slot inside the worker."),
+  restarts: z.int().min(0).default(0).describe("How often it was started again after a crash."),
+  error: errorBodySchema.shape.error.nullable().default(null).describe("Why it failed, or why it last crashed."),
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;
 

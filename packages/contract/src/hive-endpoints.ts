@@ -5,7 +5,7 @@ import { hiveJobRequestSchema } from "./hive-jobs.ts";
 import { chatCompletionSchema, chatRequestSchema } from "./inference/chat.ts";
 import { jobAcceptedSchema, jobSchema, jobsQuerySchema } from "./jobs.ts";
 import { catalogueModelSchema, modelGrantSchema, modelUpdateSchema } from "./models.ts";
-import { workerSchema, workerSpawnSchema } from "./workers.ts";
+import { workerCheckSchema, workerSchema, workerSpawnSchema } from "./workers.ts";
 
 /** Every HTTP endpoint of a hive. */
 export const hiveEndpoints = {
@@ -172,10 +172,22 @@ export const hiveEndpoints = {
     path: "/v1/workers/{id}/logs",
     owner: "hive",
     tag: "workers",
-    summary: "The last lines a worker wrote.",
+    summary: "The last lines a worker wrote, also one that has ended; with `follow`, also those to come.",
     status: 200,
-    query: z.strictObject({ lines: z.coerce.number().int().min(1).max(5_000).default(200) }),
+    query: z.strictObject({
+      lines: z.coerce.number().int().min(1).max(5_000).default(200),
+      follow: z.stringbool().default(false),
+    }),
     answer: "text",
+  },
+  workerHealth: {
+    method: "GET",
+    path: "/v1/workers/{id}/health",
+    owner: "hive",
+    tag: "workers",
+    summary: "Whether a worker answers, asked of its process; it waits 3 s at most.",
+    status: 200,
+    answer: workerCheckSchema,
   },
   chat: {
     method: "POST",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nameSchema, timestampSchema } from "./identifiers.ts";
+import { laneSchema } from "./inference/queue.ts";
 
 export const roleSchema = z.enum(["admin", "member"]).meta({ id: "Role" });
 export type Role = z.infer<typeof roleSchema>;
@@ -63,6 +64,9 @@ export const keyRequestSchema = z
       .max(10 * 365 * 86_400)
       .optional()
       .describe("It never expires when left out."),
+    lane: laneSchema
+      .optional()
+      .describe("Where its requests wait unless they say otherwise with `X-Rbee-Lane`; `interactive` when left out."),
   })
   .meta({ id: "KeyRequest" });
 export const apiKeySchema = z
@@ -74,6 +78,7 @@ export const apiKeySchema = z
     created_at: timestampSchema,
     expires_at: timestampSchema.nullable(),
     last_used_at: timestampSchema.nullable(),
+    lane: laneSchema.nullable().default(null).describe("Where its requests wait unless they say otherwise."),
   })
   .meta({ id: "ApiKey" });
 export type ApiKey = z.infer<typeof apiKeySchema>;

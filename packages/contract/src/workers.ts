@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { contextLengthSchema, gpuLayersSchema, idleStopSchema, slotsSchema } from "./model-settings.ts";
 
 export const workerStateSchema = z
   .enum(["starting", "loading", "ready", "busy", "draining", "stopped", "failed"])
@@ -13,14 +14,16 @@ export const workerSpawnSchema = z
     model: modelIdSchema,
     backend: backendSchema.optional(),
     device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
-    slots: z.int().min(1).max(64).optional().describe("Requests answered at the same time."),
-    context_length: z.int().min(64).max(1_048_576).optional().describe("Tokens of context per slot."),
-    idle_stop_s: z
-      .int()
-      .min(-1)
-      .max(31_536_000)
+    slots: slotsSchema.optional().describe("Requests answered at the same time."),
+    context_length: contextLengthSchema.optional().describe("Tokens of context per slot."),
+    extend_context: z
+      .boolean()
       .optional()
-      .describe("Seconds without work after which it is stopped; -1 never."),
+      .describe("Takes the context as it is asked for, even where it is longer than the model was trained for."),
+    gpu_layers: gpuLayersSchema
+      .optional()
+      .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
+    idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
   })
   .meta({ id: "WorkerSpawn" });
 export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;
@@ -52,6 +55,16 @@ export const workerSchema = z
   })
   .meta({ id: "Worker" });
 export type Worker = z.infer<typeof workerSchema>;
+
+/** Whether a worker really answers: asked of its process, not of what its hive last heard. */
+export const workerCheckSchema = z
+  .object({
+    worker: workerSchema,
+    answered_in_ms: z.number().min(0).nullable().describe("null when it does not answer, or serves nobody now."),
+    problem: z.string().nullable().describe("What is wrong with it, for people; null when it is well."),
+  })
+  .meta({ id: "WorkerCheck" });
+export type WorkerCheck = z.infer<typeof workerCheckSchema>;
 
 /** What a worker process tells its hive over the process channel. */
 export const workerMessageSchema = z.discriminatedUnion("type", [
@@ -87,6 +100,8 @@ export const workerProcessOptionsSchema = z.strictObject({
     .min(64)
     .optional()
     .describe("Per slot; the worker takes the model's trained length when it is left out, at most 8192."),
+  extend_context: z.boolean().optional().describe("Whether that may be more than the model was trained for."),
+  gpu_layers: gpuLayersSchema.optional().describe("Layers on the GPU; all when left out. Of no effect on a CPU."),
   threads: z.int().min(1),
   queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
 });

@@ -155,7 +155,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     log,
   });
   const { catalogue } = models;
-  const sampler = new Sampler(systemClock, () => hardware.gpus());
+  const sampler = new Sampler(
+    systemClock,
+    () => hardware.gpus(),
+    () => hardware.processMemory(),
+  );
   const supervisor = new Supervisor({
     home,
     command: config.workerCommand,
@@ -241,7 +245,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       heartbeats.queenCalled();
     },
   });
-  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const relay = new Relay({
+    gate,
+    log,
+    connections: (id) => supervisor.get(id).connections(),
+    diedOf: (id) => supervisor.get(id).diedOf(200),
+  });
   const parts: Parts = {
     identity,
     log,

@@ -6,12 +6,14 @@ import {
   logLevel,
   optionalText,
   optionalUrl,
+  origins,
   path,
   port,
   seconds,
   setting,
   text,
 } from "./define.ts";
+import { hubSettings } from "./hub.ts";
 
 /** Every setting of the queen. */
 export const queenSettings = {
@@ -49,6 +51,13 @@ export const queenSettings = {
     schema: optionalUrl,
     fallback: () => undefined,
     description: "The address that hives and apps should use; found from the network when unset.",
+  }),
+  corsOrigins: setting({
+    env: "RBEE_CORS_ORIGINS",
+    toml: "queen.cors_origins",
+    schema: origins,
+    fallback: () => [],
+    description: "Origins whose pages may call the API with a key, with commas between them; * allows every page.",
   }),
   adminName: setting({
     env: "RBEE_ADMIN_NAME",
@@ -135,6 +144,7 @@ export const queenSettings = {
     fallback: () => "~/.local/share/rbee/source",
     description: "Where the git method clones to on such machines.",
   }),
+  ...hubSettings,
   announce: setting({
     env: "RBEE_MDNS",
     toml: "network.mdns",

@@ -5,11 +5,13 @@ import { describeSettings, loadSettings, queenSettings, SettingsError } from "@r
 import type { Logger } from "pino";
 import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
 import { openDatabase } from "#lib/server/db/index.ts";
-import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
+import { createHives, heartbeatListener, hiveModels, liveWorkers, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
-import { createInference, type Inference } from "#lib/server/inference/index.ts";
+import { createHub, type Hub } from "#lib/server/hub/index.ts";
+import { createDialects, createInference, type Dialects, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
+import { createModels, type Models } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
 import { createProvisioning, type Machines } from "#lib/server/provisioning/index.ts";
 import { program } from "#lib/server/program/index.ts";
@@ -23,6 +25,7 @@ import {
   writeRunFile,
   type StartReport,
 } from "#lib/server/startup/index.ts";
+import { createTasks, type Tasks } from "#lib/server/tasks/index.ts";
 import { createUsage, type Usage } from "#lib/server/usage/index.ts";
 import { openLog } from "./log.ts";
 
@@ -36,8 +39,12 @@ export interface Queen {
   readonly household: Household;
   readonly accounts: Accounts;
   readonly hives: Hives;
+  readonly hub: Hub;
   readonly inference: Inference;
+  readonly dialects: Dialects;
+  readonly models: Models;
   readonly jobs: HouseholdJobs;
+  readonly tasks: Tasks;
   readonly machines: Machines;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
@@ -50,7 +57,7 @@ export type Front = (request: IncomingMessage, response: ServerResponse) => bool
 export interface QueenRuntime {
   readonly queen: Queen;
   readonly log: Logger;
-  readonly settings: { readonly host: string; readonly port: number };
+  readonly settings: { readonly host: string; readonly port: number; readonly corsOrigins: readonly string[] };
   readonly authenticate: AccountsService["authenticator"];
   /** Takes what comes often in front of SvelteKit: heartbeats, and the calls of apps. */
   readonly front: Front;
@@ -123,6 +130,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     queen: { version: program.version, started_at: startedAt, household: household.name() },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
+    namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),
     advertisedUrl: (host) => household.urlTowards(host),
     local: settings.localHive
       ? {
@@ -133,8 +141,10 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
         }
       : undefined,
   });
+  const models = createModels({ db, hives, log });
   const inference = createInference({
     hives,
+    models,
     agent,
     log,
     now,
@@ -146,6 +156,14 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
       metrics.observe(entry);
     },
   });
+  const dialects = createDialects({
+    inference,
+    models: () => hiveModels(hives.registry.all()),
+    workers: () => liveWorkers(hives.registry.all()),
+    resolve: (name) => models.resolve(name),
+    loadWaitMs: settings.loadWaitS * 1000,
+    now,
+  });
   const provisioning = createProvisioning({
     db,
     root: program.root,
@@ -156,7 +174,9 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
-  const jobs = createHouseholdJobs({ db, home, hives, inference, provisioning, log });
+  const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
+  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -171,8 +191,12 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     household,
     accounts,
     hives,
+    hub,
     inference,
+    dialects,
+    models,
     jobs,
+    tasks,
     machines: provisioning,
     usage,
     metrics,
@@ -184,6 +208,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     const localUrl = `http://${urlHost(reachableHost(host))}:${port}`;
     hives.start(localUrl);
     provisioning.start();
+    models.start();
     log.info({ host, port, pid: process.pid, version: program.version }, "queen listens");
     return startReport({
       version: program.version,
@@ -196,7 +221,9 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
 
   const end = async () => {
     inference.closeStreams();
+    models.stop();
     hives.closeStreams();
+    await tasks.stop();
     await jobs.stop();
     await provisioning.stop();
     await hives.stop();
@@ -214,7 +241,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   return {
     queen,
     log,
-    settings: { host: settings.host, port: settings.port },
+    settings: { host: settings.host, port: settings.port, corsOrigins: settings.corsOrigins },
     authenticate: accounts.authenticator,
     front(request, response) {
       if (request.method !== heartbeatRow.method || request.url !== heartbeatRow.path) return apps(request, response);

@@ -35,6 +35,10 @@ export const exampleWorker = (change: Partial<WorkerTelemetry> = {}): WorkerTele
   slots_busy: 0,
   tokens_per_s: 0,
   idle_s: null,
+  stops_in_s: null,
+  queued: 0,
+  restarts: 0,
+  error: null,
   ...change,
 });
 
@@ -49,6 +53,8 @@ export const exampleModel = (change: Partial<FleetModel> = {}): FleetModel => ({
   quantization: "Q8_0",
   context_length: 1_024,
   has_chat_template: true,
+  aliases: [],
+  pinned: false,
   ...change,
 });
 

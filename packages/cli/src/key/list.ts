@@ -20,6 +20,7 @@ export function keyList(parent: Command): void {
               { title: "NAME", cell: (key) => key.name },
               { title: "KEY", cell: (key) => `${key.prefix}…` },
               { title: "OWNER", cell: (key) => key.owner },
+              { title: "LANE", cell: (key) => key.lane ?? "interactive" },
               { title: "LAST USED", cell: (key) => formatMoment(key.last_used_at, now) },
               { title: "EXPIRES", cell: (key) => formatMoment(key.expires_at, now) },
               { title: "ID", cell: (key) => key.id },

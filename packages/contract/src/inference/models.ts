@@ -8,6 +8,7 @@ export const modelSchema = z
     created: z.int(),
     owned_by: z.string(),
     meta: z.object({ n_ctx_train: z.int().nullable(), n_params: z.number().nullable(), size: z.int() }),
+    aliases: z.array(z.string()).optional().describe("Other names by which it can be asked for."),
     status: z.object({ value: z.enum(["unloaded", "loading", "loaded"]) }),
   })
   .meta({ id: "Model" });

@@ -113,10 +113,10 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       return new Response(null, { status: hiveEndpoints.stopWorker.status });
     },
     workerLogs: (context) => {
-      const { lines } = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
-      const text = supervisor.logs(idOf(context), lines);
-      return new Response(text, { headers: plainText });
+      const query = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
+      return new Response(logStream({ path: supervisor.logPath(idOf(context)), ...query }), { headers: plainText });
     },
+    workerHealth: async (context) => Response.json(await supervisor.get(idOf(context)).check()),
   };
 }
 

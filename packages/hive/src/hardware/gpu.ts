@@ -17,5 +17,10 @@ export interface GpuSource {
   start(): Promise<void>;
   /** The GPUs with their latest readings; cheap, called once a second. */
   read(): Promise<readonly Gpu[]>;
+  /**
+   * Memory that processes hold on this vendor's GPUs, in MB by process id; undefined when the vendor's tool cannot
+   * tell. Cheap; the first call only begins to ask.
+   */
+  processMemory?(): ReadonlyMap<number, number>;
   stop(): void;
 }

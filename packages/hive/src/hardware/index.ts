@@ -48,6 +48,11 @@ export class Hardware {
     return (await Promise.all(this.#sources.map((source) => source.read()))).flat();
   }
 
+  /** Memory that processes hold on GPUs, in MB by process id; a process that no vendor's tool names is missing. */
+  processMemory(): ReadonlyMap<number, number> {
+    return new Map(this.#sources.flatMap((source) => [...(source.processMemory?.() ?? [])]));
+  }
+
   async inventory(): Promise<Inventory> {
     const gpus = await this.gpus();
     const cpu = this.#cpu ?? (await readCpuInventory());

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fixture } from "../testing/fixture.ts";
-import { forgetLive, parseMigList, parseQueryLine, toGpus } from "./nvidia-output.ts";
+import { forgetLive, parseAppLine, parseMigList, parseQueryLine, toGpus } from "./nvidia-output.ts";
 
 const cardsOf = (name: string) =>
   fixture(name)
@@ -31,6 +31,21 @@ describe("the output of nvidia-smi", () => {
       expect.objectContaining({ util_pct: null, power_w: null, vram_used_mb: 64, temp_c: 41 }),
       expect.objectContaining({ util_pct: null, vram_used_mb: null, vram_total_mb: null, temp_c: null, power_w: null }),
     ]);
+  });
+
+  it("gives what each process holds on each card, and says unknown where the driver does not tell", () => {
+    const appsOf = (name: string) =>
+      fixture(name)
+        .split("\n")
+        .map((line) => parseAppLine(line))
+        .filter((app) => app !== null)
+        .map(({ pid, usedMb }) => [pid, usedMb]);
+    expect(appsOf("nvidia-apps-two-cards.csv")).toEqual([
+      [48213, 5098],
+      [48213, 1310],
+      [51877, 402],
+    ]);
+    expect(appsOf("nvidia-apps-unsupported.csv")).toEqual([[6120, null]]);
   });
 
   it("takes no card from lines that are not in its format", () => {

@@ -75,6 +75,24 @@ export function parseMigList(output: string): MigInstance[] {
   return instances;
 }
 
+/** Asked of every driver, for each process that computes on a card. */
+export const appFields = ["pid", "gpu_uuid", "used_memory"] as const;
+
+/** What one process holds on one card. */
+export interface NvidiaApp {
+  readonly pid: number;
+  readonly gpuUuid: string;
+  /** Null where the driver does not tell, as on Windows and in a MIG slice. */
+  readonly usedMb: number | null;
+}
+
+/** Reads one line of `--query-compute-apps` as `--format=csv,noheader,nounits` prints it; null when it is not one. */
+export function parseAppLine(line: string): NvidiaApp | null {
+  const [pid = "", gpuUuid = "", used] = line.split(",").map((field) => field.trim());
+  if (!/^[1-9]\d*$/u.test(pid) || !/^(?:GPU|MIG)-/u.test(gpuUuid)) return null;
+  return { pid: Number(pid), gpuUuid, usedMb: known(used) };
+}
+
 /** Live figures of a card whose readings are too old are unknown; what it is stays known. */
 export function forgetLive(card: NvidiaCard): NvidiaCard {
   return { ...card, util_pct: null, vram_used_mb: null, temp_c: null, power_w: null };

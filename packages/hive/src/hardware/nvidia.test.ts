@@ -87,6 +87,23 @@ describe("NVIDIA's cards", () => {
     expect(readFileSync(starts, "utf8")).toBe("started\nstarted\n");
   });
 
+  it("tell what each process holds, over all cards, until it is named no more", async () => {
+    const clock = new ManualClock();
+    const tool = fakeTool(
+      listOr(`case "$1" in *compute-apps*) cat ${fixturePath("nvidia-apps-two-cards.csv")};; \
+*) cat ${fixturePath("nvidia-query-two-cards.csv")};; esac
+exec sleep 60`),
+    );
+    const source = sourceOf({ command: tool, clock });
+    expect(source.processMemory()).toEqual(new Map());
+    await source.start();
+    await eventually("both processes", () => source.processMemory().size === 2);
+    await eventually("both cards", () => source.processMemory().get(48_213) === 6_408);
+    expect(source.processMemory().get(51_877)).toBe(402);
+    clock.advance(6_001);
+    expect(source.processMemory()).toEqual(new Map());
+  });
+
   it("come without compute capability from a driver that refuses to be asked for it", async () => {
     const tool = fakeTool(
       listOr(`case "$1" in *compute_cap*) echo 'Field "compute_cap" is not a valid field to query.'; exit 2;; esac

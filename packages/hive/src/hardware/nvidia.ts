@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { systemClock, type Clock } from "../clock.ts";
 import type { Gpu, GpuSource } from "./gpu.ts";
+import { NvidiaProcesses } from "./nvidia-processes.ts";
 import {
   capabilityField,
   forgetLive,
@@ -33,6 +34,7 @@ export class NvidiaSource implements GpuSource {
   readonly #staleAfterMs: number;
   readonly #hangAfterMs: number;
   readonly #firstLineMs: number;
+  readonly #processes: NvidiaProcesses;
   readonly #cards = new Map<string, { card: NvidiaCard; readAt: number }>();
   #slices: readonly MigInstance[] = [];
   #child: ChildProcess | undefined;
@@ -47,6 +49,7 @@ export class NvidiaSource implements GpuSource {
     this.#staleAfterMs = options.staleAfterMs ?? 5_000;
     this.#hangAfterMs = options.hangAfterMs ?? 15_000;
     this.#firstLineMs = options.firstLineMs ?? 4_000;
+    this.#processes = new NvidiaProcesses({ command: this.#command, clock: this.#clock });
   }
 
   start(): Promise<void> {
@@ -67,8 +70,14 @@ export class NvidiaSource implements GpuSource {
     return Promise.resolve(toGpus(cards, this.#slices));
   }
 
+  /** Nothing is asked where there is no card. */
+  processMemory(): ReadonlyMap<number, number> {
+    return this.#cards.size === 0 ? new Map() : this.#processes.read();
+  }
+
   stop(): void {
     this.#stopped = true;
+    this.#processes.stop();
     this.#cancelTimer();
     this.#child?.kill("SIGKILL");
   }

@@ -37,6 +37,10 @@ const worker = (pid: number | null): WorkerFacts => ({
   slots_busy: 0,
   tokens_per_s: 0,
   idle_s: null,
+  stops_in_s: null,
+  queued: 0,
+  restarts: 0,
+  error: null,
 });
 
 describe("telemetry", () => {
@@ -63,5 +67,19 @@ describe("telemetry", () => {
     expect(workerTelemetrySchema.parse(here).cpu_pct).toBeGreaterThan(10);
     expect(here?.rss_mb).toBeGreaterThan(10);
     expect(gone).toEqual(expect.objectContaining({ cpu_pct: null, rss_mb: null, vram_mb: null }));
+  });
+
+  it("tells what a worker's process holds on GPUs, and asks nobody for one that computes on the CPU", async () => {
+    let asked = 0;
+    const gpuMemory = () => {
+      asked += 1;
+      return new Map([[process.pid, 5_120]]);
+    };
+    const sampler = new Sampler(new ManualClock(), () => Promise.resolve([]), gpuMemory);
+    await sampler.workers([worker(process.pid)]);
+    expect(asked).toBe(0);
+    const onGpu = { ...worker(process.pid), backend: "cuda", device: "cuda:0" } as const;
+    const [known, unknown] = await sampler.workers([onGpu, { ...onGpu, pid: 1 }]);
+    expect([known?.vram_mb, unknown?.vram_mb]).toEqual([5_120, null]);
   });
 });

@@ -22,12 +22,19 @@ const rounded = (value: number | null): number | null => (value === null ? null 
 export class Sampler {
   readonly #clock: Clock;
   readonly #gpus: () => Promise<readonly Gpu[]>;
+  readonly #gpuMemory: () => ReadonlyMap<number, number>;
   #previous: Previous | undefined;
   #processes = new Map<number, { reading: ProcessReading; at: number }>();
 
-  constructor(clock: Clock, gpus: () => Promise<readonly Gpu[]>) {
+  /** @param gpuMemory MB that processes hold on GPUs, by process id. */
+  constructor(
+    clock: Clock,
+    gpus: () => Promise<readonly Gpu[]>,
+    gpuMemory: () => ReadonlyMap<number, number> = () => new Map(),
+  ) {
     this.#clock = clock;
     this.#gpus = gpus;
+    this.#gpuMemory = gpuMemory;
   }
 
   /** The machine now; the first call has no CPU figure, since that needs two readings. */
@@ -64,6 +71,7 @@ export class Sampler {
     const readings = await readProcesses(pids);
     const at = this.#clock.monotonic();
     const before = this.#processes;
+    const onGpu = facts.some(({ backend }) => backend !== "cpu") ? this.#gpuMemory() : undefined;
     this.#processes = new Map([...readings].map(([pid, reading]) => [pid, { reading, at }]));
     return facts.map((worker) => {
       const reading = worker.pid === null ? undefined : readings.get(worker.pid);
@@ -72,7 +80,7 @@ export class Sampler {
         ...worker,
         cpu_pct: rounded(usedSince(last, reading, at)),
         rss_mb: rounded(reading?.rssMb ?? null),
-        vram_mb: null,
+        vram_mb: worker.pid === null ? null : (onGpu?.get(worker.pid) ?? null),
       };
     });
   }

@@ -20,6 +20,13 @@ export class IdleWatch {
     return this.#since === null ? null : Math.max(0, this.#clock.monotonic() - this.#since);
   }
 
+  /** Milliseconds until it is stopped for want of work; null while it works, does not serve, or may be idle for ever. */
+  get stopsInMs(): number | null {
+    const { idleMs } = this;
+    if (this.#limitMs === null || idleMs === null || this.#since === Number.POSITIVE_INFINITY) return null;
+    return Math.max(0, this.#limitMs - idleMs);
+  }
+
   /** It works, or is about to: what it is asked is not in its own counts yet. */
   used(): void {
     this.#since = this.#clock.monotonic();

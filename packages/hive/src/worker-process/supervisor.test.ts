@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { workerSchema, workerTelemetrySchema, type RbeeError } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
@@ -91,6 +91,83 @@ describe("starting a worker", () => {
       error: { code: "worker_load_timeout" },
     });
     await eventually("its process is gone", () => !alive(pid));
+  });
+});
+
+describe("a worker's log", () => {
+  it("can be followed while it runs, and read long after it has ended", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    const leaving = new AbortController();
+    const followed = await hive.client.raw.workerLogs({
+      params: { id: worker_id },
+      query: { follow: "true" },
+      signal: leaving.signal,
+    });
+    const reader = followed.body?.getReader();
+    let text = "";
+    const read = async (part: string) => {
+      while (!text.includes(part)) text += new TextDecoder().decode((await reader?.read())?.value);
+    };
+    await read("simple worker, good");
+    appendFileSync(hive.supervisor.logPath(worker_id), "one more word\n");
+    await read("one more word");
+    leaving.abort();
+    await hive.supervisor.get(worker_id).stop(0);
+    clock.advance(3_600_000);
+    expect(hive.supervisor.list()).toEqual([]);
+    expect(await hive.client.workerLogs({ params: { id: worker_id }, query: { lines: 1 } })).toBe("one more word\n");
+  });
+
+  it("is no way to other files: what is no worker's id, or names none, is not found", async () => {
+    const hive = await smallHive();
+    writeFileSync(join(hive.home, "logs", "worker-secret.log"), "x");
+    for (const id of ["worker:nobody", "hive", "worker:../../hive", "worker-secret"])
+      await expect(hive.client.workerLogs({ params: { id } })).rejects.toMatchObject({ code: "worker_not_found" });
+  });
+});
+
+describe("how a worker is", () => {
+  it("is asked of its process: one that is stopped in its tracks is not well, though its hive has heard nothing", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    const { pid } = hive.supervisor.get(worker_id).snapshot();
+    const params = { id: worker_id };
+    expect(await hive.client.workerHealth({ params })).toMatchObject({ problem: null, worker: { state: "ready" } });
+    process.kill(pid ?? 0, "SIGSTOP");
+    const asked = hive.client.workerHealth({ params });
+    await eventually("the process is asked", () => clock.pending().includes(3_000));
+    clock.advance(3_000);
+    const stopped = await asked;
+    expect(stopped).toMatchObject({ answered_in_ms: null, worker: { state: "ready" } });
+    expect(stopped.problem).toContain(`(${pid}) does not answer within 3 s`);
+    process.kill(pid ?? 0, "SIGCONT");
+    expect((await hive.client.workerHealth({ params })).answered_in_ms).not.toBeNull();
+  });
+
+  it("says why one failed", async () => {
+    const hive = await smallHive("exits");
+    const { worker_id } = await hive.spawn();
+    const { problem } = await hive.client.workerHealth({ params: { id: worker_id } });
+    expect(problem).toMatch(/exit code 3.*no such instruction set/u);
+    expect(hive.supervisor.facts()).toMatchObject([{ state: "failed", error: { code: "worker_spawn_failed" } }]);
+  });
+
+  it("tells when it will be stopped for want of work", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock, idleStopS: 300 });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await eventually("ready", () => stateOf(hive, worker_id) === "ready");
+    clock.advance(100_000);
+    expect(hive.supervisor.facts()).toMatchObject([{ idle_s: 100, stops_in_s: 200 }]);
+    const { leave } = await hold(hive, worker_id);
+    await eventually("busy", () => stateOf(hive, worker_id) === "busy");
+    expect(hive.supervisor.facts()).toMatchObject([{ idle_s: 0, stops_in_s: null }]);
+    leave();
   });
 });
 

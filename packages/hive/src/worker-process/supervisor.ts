@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, type Worker, type WorkerSpawn } from "@rbee/contract";
+import { RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
-import { pruneLogs, readLogLines } from "./log-file.ts";
+import { pruneLogs } from "./log-file.ts";
 import { needOf, placeWorker, type Machine } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
@@ -126,9 +127,16 @@ export class Supervisor {
     return worker.snapshot();
   }
 
-  /** The last lines of a worker's log. @throws {RbeeError} `worker_not_found`. */
-  logs(id: string, lines: number): string {
-    return readLogLines(this.get(id).logPath, lines);
+  /** Where a worker writes its log, or has written it before it ended. @throws {RbeeError} `worker_not_found`. */
+  logPath(id: string): string {
+    const running = this.#workers.get(id);
+    if (running !== undefined) return running.logPath;
+    const path = this.#logPath(id);
+    // The id becomes a file's name: nothing but an id may.
+    if (workerIdSchema.safeParse(id).success && existsSync(path)) return path;
+    throw new RbeeError("worker_not_found", `This hive has no log of a worker ${id}.`, {
+      suggestion: "The logs of the last 50 workers are kept.",
+    });
   }
 
   /** Stops every worker and takes no new one; resolves when all processes are gone. */

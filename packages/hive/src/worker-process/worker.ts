@@ -2,12 +2,14 @@ import {
   RbeeError,
   type ErrorBody,
   type Worker,
+  type WorkerCheck,
   type WorkerMessage,
   type WorkerProcessOptions,
   type WorkerState,
 } from "@rbee/contract";
 import { Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import { readOutOfMemoryKills } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
@@ -32,6 +34,9 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** How long a worker may take to say how it is. */
+const checkLimitMs = 3_000;
 
 /** Between the word that a worker is drained and its end. */
 const farewellMs = 2_000;
@@ -60,6 +65,8 @@ export class SupervisedWorker {
   /** Why a serving process says that it must end. */
   #reported: RbeeError | undefined;
   #cancelTimer: () => void = () => {};
+  /** As the system counted them when the process was started. */
+  #outOfMemoryKills: number | null = null;
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
@@ -126,26 +133,42 @@ export class SupervisedWorker {
   }
 
   facts(): WorkerFacts {
-    const { worker_id, model, engine, backend, device, state, pid, load_progress, slots_total, slots_busy } =
-      this.snapshot();
+    const { started_at: _, ready_at: __, context_length: ___, ...told } = this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
-    const { idleMs } = this.#idle;
-    return {
-      worker_id,
-      model,
-      engine,
-      backend,
-      device,
-      state,
-      pid,
-      uptime_s,
-      load_progress,
-      slots_total,
-      slots_busy,
-      tokens_per_s,
-      idle_s: idleMs === null ? null : idleMs / 1_000,
-    };
+    const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);
+    const { idleMs, stopsInMs } = this.#idle;
+    return { ...told, uptime_s, tokens_per_s, idle_s: seconds(idleMs), stops_in_s: seconds(stopsInMs) };
+  }
+
+  /** Whether its process answers now. A worker that is asked this does not count as used. */
+  async check(): Promise<WorkerCheck> {
+    const worker = this.snapshot();
+    if (this.#phase.kind !== "serving" || this.#pool === undefined) {
+      const { message } = refusalIn(this.#phase, this.#error);
+      return { worker, answered_in_ms: null, problem: this.#error?.message ?? message };
+    }
+    const askedAt = performance.now();
+    const limit = new AbortController();
+    const cancel = this.#options.clock.after(checkLimitMs, () => {
+      limit.abort();
+    });
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        method: "GET",
+        path: "/health",
+        signal: limit.signal,
+      });
+      await body.dump();
+      const answered_in_ms = Math.round(performance.now() - askedAt);
+      const problem = statusCode === 200 ? null : `Its process answers ${statusCode} when it is asked how it is.`;
+      return { worker, answered_in_ms, problem };
+    } catch {
+      const problem = `Its process (${worker.pid ?? "gone"}) does not answer within ${checkLimitMs / 1_000} s.`;
+      return { worker: this.snapshot(), answered_in_ms: null, problem };
+    } finally {
+      cancel();
+    }
   }
 
   /**
@@ -175,6 +198,37 @@ export class SupervisedWorker {
       const cancel = this.#options.clock.after(limitMs, done);
       this.#waiting.add(check);
     });
+  }
+
+  /**
+   * Why an answer was cut off, as an error to tell; null when that is not known within `limitMs`. A broken connection
+   * is noticed a moment before the end of the process behind it.
+   */
+  async diedOf(limitMs: number): Promise<RbeeError | null> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const check = () => {
+      if (this.#phase.kind !== "serving") resolve(undefined);
+    };
+    const cancel = this.#options.clock.after(limitMs, () => {
+      resolve(undefined);
+    });
+    this.#waiting.add(check);
+    check();
+    await promise;
+    cancel();
+    this.#waiting.delete(check);
+    switch (this.#phase.kind) {
+      case "draining":
+      case "stopped":
+        return new RbeeError("worker_busy", "The worker was stopped before its answer was complete.", {
+          retryAfterS: 1,
+        });
+      case "recovering":
+      case "failed":
+        return this.#error === null ? null : RbeeError.fromBody({ error: this.#error }, "worker_crashed");
+      default:
+        return null;
+    }
   }
 
   /**
@@ -230,6 +284,7 @@ export class SupervisedWorker {
     const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
+    this.#outOfMemoryKills = readOutOfMemoryKills();
     const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
       message: (message) => {
         this.#hear(message);
@@ -384,12 +439,27 @@ export class SupervisedWorker {
     });
   }
 
+  #crashError(reason: string): RbeeError {
+    const before = this.#outOfMemoryKills;
+    const outOfMemory = reason === "signal SIGKILL" && before !== null && (readOutOfMemoryKills() ?? 0) > before;
+    if (!outOfMemory)
+      return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+    return new RbeeError(
+      "worker_crashed",
+      `The worker process was ended by the system, which had no memory left (${reason}).`,
+      {
+        details: { reason, out_of_memory: true },
+        suggestion:
+          "Ask for a shorter context or fewer slots, take a smaller model, or end what else needs memory there.",
+      },
+    );
+  }
+
   #crashed(reason: string, readyForMs: number | null): void {
     const { clock, log, process: options } = this.#options;
     this.#crashes = crashesInARow(this.#crashes, readyForMs);
     const error =
-      this.#reported ??
-      new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+      this.#reported ?? (readyForMs === null ? this.#spawnError(reason, undefined) : this.#crashError(reason));
     this.#reported = undefined;
     const waitMs = restartDelayMs(this.#crashes);
     if (waitMs === null) {

@@ -5,11 +5,18 @@ import type { Envelope } from "./envelope.ts";
 const logprobsJson = (logprobs: readonly TokenLogprob[] | null) =>
   logprobs === null ? "null" : `{"content":${JSON.stringify(logprobs)},"refusal":null}`;
 
+/** Why a choice ended. */
+export interface ChoiceEnd {
+  readonly reason: FinishReason;
+  /** The stop string that ended it. */
+  readonly stop: string | null;
+}
+
 /** A choice of a whole answer, put together from its parts. */
 export function choiceOf(
   index: number,
   parts: readonly ChatPart[],
-  finishReason: FinishReason,
+  { reason, stop }: ChoiceEnd,
   withLogprobs: boolean,
 ): ChatCompletion["choices"][number] {
   let [content, reasoning] = ["", ""];
@@ -37,7 +44,8 @@ export function choiceOf(
       refusal: null,
     },
     logprobs: withLogprobs ? { content: logprobs, refusal: null } : null,
-    finish_reason: finishReason,
+    finish_reason: reason,
+    ...(stop === null ? {} : { stop_reason: stop }),
   };
 }
 
@@ -120,8 +128,9 @@ export class ChunkWriter {
   }
 
   /** The last chunk of a choice; the last one of all has llama-server's timings. */
-  finish(choice: number, reason: FinishReason, timings: Timings | null): string {
-    const json = `{"index":${choice},"delta":{},"logprobs":null,"finish_reason":"${reason}"}`;
+  finish(choice: number, { reason, stop }: ChoiceEnd, timings: Timings | null): string {
+    const stopped = stop === null ? "" : `,"stop_reason":${JSON.stringify(stop)}`;
+    const json = `{"index":${choice},"delta":{},"logprobs":null,"finish_reason":"${reason}"${stopped}}`;
     const measured = timings === null ? "" : `,"timings":${JSON.stringify(timings)}`;
     return `${this.#role(choice, true)}${this.#head}${json}]${this.#usageTail}${measured}}\n\n`;
   }

@@ -1,23 +1,17 @@
 import type { ServerResponse } from "node:http";
-import {
-  streamErrorEvent,
-  type ChatCompletion,
-  type ChatRequest,
-  type FinishReason,
-  type Timings,
-} from "@rbee/contract";
+import { streamErrorEvent, type ChatCompletion, type ChatRequest, type Timings } from "@rbee/contract";
 import type { Vocabulary } from "../engine/engine.ts";
 import type { Scheduler } from "../scheduler/index.ts";
 import { ChatAnswer, type ChatPart } from "./chat-answer.ts";
-import { choiceOf, ChunkWriter, completionOf, mergeParts } from "./chat-json.ts";
+import { choiceOf, ChunkWriter, completionOf, mergeParts, type ChoiceEnd } from "./chat-json.ts";
 import type { ChatPlan } from "./chat-plan.ts";
 import { ChoiceGroup } from "./choices.ts";
-import { commentFor, streamDone, usageOf, type Envelope } from "./envelope.ts";
+import { commentFor, promptComment, streamDone, usageOf, type Envelope } from "./envelope.ts";
 import { EventStream } from "./event-stream.ts";
 import { untilWhole } from "./whole-answer.ts";
 
 /** What is sent of a chat: a part of a choice, or how it ended. */
-type Sent = ChatPart | { readonly kind: "finish"; readonly choice: number; readonly reason: FinishReason };
+type Sent = ChatPart | { readonly kind: "finish"; readonly choice: number; readonly end: ChoiceEnd };
 
 export interface ChatWork {
   readonly scheduler: Scheduler;
@@ -43,7 +37,13 @@ export function streamChat(
   const answers = plan.requests.map((_, choice) => new ChatAnswer(choice, plan, vocabulary));
   const finish = (timings: Timings, last: Extract<Sent, { kind: "finish" }>) => {
     const usage = includeUsage ? chunks.usage(usageOf(timings, reasoningTokensOf(plan, answers))) : "";
-    stream.end(chunks.finish(last.choice, last.reason, timings) + usage + streamDone);
+    stream.end(begin() + chunks.finish(last.choice, last.end, timings) + usage + streamDone);
+  };
+  let begun = false;
+  const begin = () => {
+    if (begun) return "";
+    begun = true;
+    return promptComment(group);
   };
   // The group calls back after this turn of the event loop at the earliest, when `stream` is there.
   const group = new ChoiceGroup(scheduler, plan.requests, {
@@ -52,7 +52,8 @@ export function streamChat(
     },
     end: (choice, ended, timings) => {
       for (const part of answers[choice]?.end() ?? []) stream.send(part);
-      const last: Sent = { kind: "finish", choice, reason: answers[choice]?.finishReason(ended) ?? ended };
+      const end = { ...ended, reason: answers[choice]?.finishReason(ended.reason) ?? ended.reason };
+      const last = { kind: "finish", choice, end } as const;
       if (timings === null) stream.send(last);
       else finish(timings, last);
     },
@@ -61,7 +62,8 @@ export function streamChat(
     },
   });
   const stream = new EventStream<Sent>(response, {
-    render: (sent) => (sent.kind === "finish" ? chunks.finish(sent.choice, sent.reason, null) : chunks.part(sent)),
+    render: (sent) =>
+      begin() + (sent.kind === "finish" ? chunks.finish(sent.choice, sent.end, null) : chunks.part(sent)),
     merge: (one, next) => (one.kind === "finish" || next.kind === "finish" ? null : mergeParts(one, next)),
     comment: () => commentFor(group.progress),
     onGone: () => {
@@ -78,18 +80,18 @@ export async function wholeChat(work: ChatWork, response: ServerResponse): Promi
   const { scheduler, vocabulary, plan, request, envelope } = work;
   const answers = plan.requests.map((_, choice) => new ChatAnswer(choice, plan, vocabulary));
   const parts: ChatPart[][] = answers.map(() => []);
-  const reasons: FinishReason[] = answers.map(() => "stop");
+  const ends: ChoiceEnd[] = answers.map(() => ({ reason: "stop", stop: null }));
   const timings = await untilWhole(scheduler, plan.requests, response, {
     text: (choice, text, origin) => {
       parts[choice]?.push(...(answers[choice]?.text(text, origin) ?? []));
     },
     end: (choice, ended) => {
       parts[choice]?.push(...(answers[choice]?.end() ?? []));
-      reasons[choice] = answers[choice]?.finishReason(ended) ?? ended;
+      ends[choice] = { ...ended, reason: answers[choice]?.finishReason(ended.reason) ?? ended.reason };
     },
   });
   const choices = parts.map((own, choice) =>
-    choiceOf(choice, own, reasons[choice] ?? "stop", request.logprobs === true),
+    choiceOf(choice, own, ends[choice] ?? { reason: "stop", stop: null }, request.logprobs === true),
   );
   return completionOf(envelope, choices, usageOf(timings, reasoningTokensOf(plan, answers)), timings);
 }

@@ -1,11 +1,25 @@
-import { toRbeeError, type FinishReason, type RbeeError, type Timings } from "@rbee/contract";
-import type { Generation, GenerationRequest, Progress, Scheduler, TextOrigin } from "../scheduler/index.ts";
+import { toRbeeError, type RbeeError, type Timings } from "@rbee/contract";
+import type {
+  Generation,
+  GenerationRequest,
+  Progress,
+  PromptTokens,
+  Scheduler,
+  TextOrigin,
+} from "../scheduler/index.ts";
+
+/** Why a choice's text ended. */
+export interface GenerationEnd {
+  readonly reason: "stop" | "length";
+  /** The stop string that ended it. */
+  readonly stop: string | null;
+}
 
 /** Who waits for the choices of one request. After `end` with timings, or `fail`, nothing comes. */
 export interface ChoiceListener {
   text(choice: number, text: string, origin: TextOrigin): void;
   /** A choice is complete; the last one to be so brings the timings of all. */
-  end(choice: number, reason: Exclude<FinishReason, "tool_calls">, timings: Timings | null): void;
+  end(choice: number, ended: GenerationEnd, timings: Timings | null): void;
   fail(error: RbeeError): void;
 }
 
@@ -53,6 +67,7 @@ export class ChoiceGroup {
   readonly #prompts: number;
   readonly #running = new Map<number, Generation>();
   readonly #timings: Timings[] = [];
+  #first: Generation | null = null;
   #next = 0;
   #ended = 0;
   #over = false;
@@ -68,6 +83,10 @@ export class ChoiceGroup {
     this.#listener = listener;
     this.#prompts = prompts;
     this.#fill();
+  }
+
+  get promptTokens(): PromptTokens {
+    return this.#first?.promptTokens ?? { cached: 0, computed: 0 };
   }
 
   /** Where its first unfinished choice is. */
@@ -105,22 +124,23 @@ export class ChoiceGroup {
       text: (text, origin) => {
         if (!this.#over) this.#listener.text(choice, text, origin);
       },
-      end: ({ reason, timings }) => {
-        if (!this.#over) this.#end(choice, reason === "length" ? "length" : "stop", timings);
+      end: ({ reason, stop, timings }) => {
+        if (!this.#over) this.#end(choice, { reason, stop }, timings);
       },
       fail: (error) => {
         this.#fail(error);
       },
     });
+    this.#first ??= generation;
     if (!this.#over) this.#running.set(choice, generation);
   }
 
-  #end(choice: number, reason: "stop" | "length", timings: Timings): void {
+  #end(choice: number, ended: GenerationEnd, timings: Timings): void {
     this.#running.delete(choice);
     this.#timings[choice] = timings;
     this.#ended++;
     const last = this.#ended === this.#requests.length;
-    this.#listener.end(choice, reason, last ? combined(this.#timings, this.#prompts) : null);
+    this.#listener.end(choice, ended, last ? combined(this.#timings, this.#prompts) : null);
     if (last) return;
     try {
       this.#fill();

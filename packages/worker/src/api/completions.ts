@@ -11,7 +11,7 @@ import type { Scheduler } from "../scheduler/index.ts";
 import type { SeenToken } from "../text/logprob-trail.ts";
 import { ChoiceGroup } from "./choices.ts";
 import type { CompletionPlan } from "./completion-plan.ts";
-import { commentFor, streamDone, usageOf, type Envelope } from "./envelope.ts";
+import { commentFor, promptComment, streamDone, usageOf, type Envelope } from "./envelope.ts";
 import { EventStream } from "./event-stream.ts";
 import { logprobOf } from "./logprobs.ts";
 import { untilWhole } from "./whole-answer.ts";
@@ -85,18 +85,33 @@ export function streamCompletion(work: CompletionWork, response: ServerResponse)
   const finish = (choice: number, reason: "stop" | "length", timings: Timings | null) =>
     event([{ index: choice, text: "", logprobs: null, finish_reason: reason }], timings === null ? {} : { timings });
   type Sent = TextPart | { readonly choice: number; readonly reason: "stop" | "length" };
+  const echoes = [...plan.echoes];
+  /** A choice's prompt, once. */
+  const echo = (choice: number) => {
+    const text = echoes[choice] ?? "";
+    echoes[choice] = "";
+    return text;
+  };
+  let begun = false;
+  const begin = () => {
+    if (begun) return "";
+    begun = true;
+    return promptComment(group);
+  };
   const group = new ChoiceGroup(
     scheduler,
     plan.requests,
     {
       text: (choice, text, { seen }) => {
-        stream.send({ choice, text, seen });
+        stream.send({ choice, text: echo(choice) + text, seen });
       },
-      end: (choice, reason, timings) => {
+      end: (choice, { reason }, timings) => {
+        const left = echo(choice);
+        if (left !== "") stream.send({ choice, text: left, seen: [] });
         if (timings === null) stream.send({ choice, reason });
         else {
           const usage = includeUsage ? event([], { usage: usageOf(timings) }) : "";
-          stream.end(finish(choice, reason, timings) + usage + streamDone);
+          stream.end(begin() + finish(choice, reason, timings) + usage + streamDone);
         }
       },
       fail: (error) => {
@@ -109,7 +124,7 @@ export function streamCompletion(work: CompletionWork, response: ServerResponse)
     render: (sent) => {
       if ("reason" in sent) return finish(sent.choice, sent.reason, null);
       const logprobs = writers[sent.choice]?.write(sent.seen) ?? null;
-      return event([{ index: sent.choice, text: sent.text, logprobs, finish_reason: null }], {});
+      return begin() + event([{ index: sent.choice, text: sent.text, logprobs, finish_reason: null }], {});
     },
     merge: (one, next) =>
       "reason" in one || "reason" in next || one.choice !== next.choice
@@ -119,9 +134,6 @@ export function streamCompletion(work: CompletionWork, response: ServerResponse)
     onGone: () => {
       group.cancel();
     },
-  });
-  plan.echoes.forEach((text, choice) => {
-    if (text !== "") stream.send({ choice, text, seen: [] });
   });
 }
 
@@ -143,7 +155,7 @@ export async function wholeCompletion(work: CompletionWork, response: ServerResp
         choice.text += text;
         choice.seen.push(...seen);
       },
-      end: (index, reason) => {
+      end: (index, { reason }) => {
         const choice = choices[index];
         if (choice !== undefined) choice.reason = reason;
       },

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Timings, Usage } from "@rbee/contract";
-import type { Progress } from "../scheduler/index.ts";
+import type { Progress, PromptTokens } from "../scheduler/index.ts";
 
 /** What every message about one answer repeats. */
 export interface Envelope {
@@ -43,6 +43,15 @@ export function usageOf(timings: Timings, reasoningTokens: number | null = null)
 export function commentFor(progress: Progress): string {
   if (progress.phase === "prefill") return `prefill ${progress.done}/${progress.total}`;
   return progress.phase === "queued" ? "queued" : "waiting";
+}
+
+/**
+ * What comes before the first part of an answer: the prompt's tokens, those of the cache and those that were computed.
+ * An answer that is cut off has no timings, and the queen meters from this what it cost.
+ */
+export function promptComment(group: { readonly promptTokens: PromptTokens }): string {
+  const { cached, computed } = group.promptTokens;
+  return `: prompt ${cached}+${computed}\n\n`;
 }
 
 /** How every good stream ends. */

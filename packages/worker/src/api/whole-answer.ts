@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 import type { Timings } from "@rbee/contract";
 import type { GenerationRequest, Scheduler, TextOrigin } from "../scheduler/index.ts";
-import { ChoiceGroup } from "./choices.ts";
+import { ChoiceGroup, type GenerationEnd } from "./choices.ts";
 
 export interface WholeListener {
   text(choice: number, text: string, origin: TextOrigin): void;
-  end(choice: number, reason: "stop" | "length"): void;
+  end(choice: number, ended: GenerationEnd): void;
 }
 
 /**
@@ -27,8 +27,8 @@ export async function untilWhole(
     return await new Promise<Timings>((resolve, reject) => {
       const heard = {
         text: listener.text,
-        end: (choice: number, reason: "stop" | "length", timings: Timings | null) => {
-          listener.end(choice, reason);
+        end: (choice: number, ended: GenerationEnd, timings: Timings | null) => {
+          listener.end(choice, ended);
           if (timings !== null) resolve(timings);
         },
         fail: reject,

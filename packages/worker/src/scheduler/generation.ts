@@ -1,4 +1,4 @@
-import type { FinishReason, RbeeError, Timings } from "@rbee/contract";
+import type { RbeeError, Timings } from "@rbee/contract";
 import type { Constraint, Grammar, Observer, Piece, Sampler, SamplingSettings, Vocabulary } from "../engine/engine.ts";
 import { LogprobTrail, type SeenToken } from "../text/logprob-trail.ts";
 import { StopWatch } from "../text/stop-watch.ts";
@@ -35,7 +35,9 @@ export interface TextOrigin {
 }
 
 export interface Ending {
-  readonly reason: FinishReason;
+  readonly reason: "stop" | "length";
+  /** The stop string that ended it. */
+  readonly stop: string | null;
   readonly timings: Timings;
 }
 
@@ -51,6 +53,12 @@ export type Progress =
   | { readonly phase: "queued" }
   | { readonly phase: "prefill"; readonly done: number; readonly total: number }
   | { readonly phase: "decode" };
+
+/** Prompt tokens that the slot's cache had, and those that had to be computed. */
+export interface PromptTokens {
+  readonly cached: number;
+  readonly computed: number;
+}
 
 const nothingSeen: readonly SeenToken[] = [];
 
@@ -112,6 +120,10 @@ export class Generation {
     return this.nextToken === null ? { phase: "prefill", done: this.prefilled, total } : { phase: "decode" };
   }
 
+  get promptTokens(): PromptTokens {
+    return { cached: this.#reused, computed: this.request.prompt.length - this.#reused };
+  }
+
   start(sampler: Sampler, observer: Observer | null, reused: number, nowMs: number): void {
     this.sampler = sampler;
     this.observer = observer;
@@ -135,7 +147,7 @@ export class Generation {
     this.#outbox += shown;
     if (this.#trail !== null) this.#follow(this.#trail, token, text.length, shown.length);
     if (this.#answer !== null) this.#guide(this.#answer, token, text);
-    if (this.#stops.found) this.#finish("stop");
+    if (this.#stops.found !== null) this.#finish("stop");
     else if (this.#predicted >= this.request.maxTokens) this.#finish("length");
   }
 
@@ -173,10 +185,10 @@ export class Generation {
     if (constraint !== null && this.sampler?.constrain(constraint, answer) === true) this.#showsAll = true;
   }
 
-  #finish(reason: FinishReason): void {
-    if (!this.#stops.found) {
+  #finish(reason: Ending["reason"]): void {
+    if (this.#stops.found === null) {
       this.#outbox += this.#stops.push(this.#utf8.end());
-      if (this.#stops.found) reason = "stop";
+      if (this.#stops.found !== null) reason = "stop";
       else {
         this.#outbox += this.#stops.end();
         this.#trail?.releaseAll();
@@ -187,6 +199,7 @@ export class Generation {
     const computed = this.request.prompt.length - this.#reused;
     this.#ending = {
       reason,
+      stop: this.#stops.found,
       timings: {
         cache_n: this.#reused,
         prompt_n: computed,

@@ -184,6 +184,27 @@ describe("API keys", () => {
     expect(await check({ apiKey: lasting.key })).toBeNull();
   });
 
+  it("bring the lane they were made for, in each request", async () => {
+    const { accounts, asAdmin } = household();
+    const admin = await asAdmin();
+    const nightly = accounts.keys.create(admin, { name: "nightly", lane: "batch" });
+    const laptop = accounts.keys.create(admin, { name: "laptop" });
+    const lane = async (key: string) =>
+      (await accounts.authenticator({ ...nothing, apiKey: key }, fromLan)).person?.lane;
+    expect([await lane(nightly.key), await lane(nightly.key), await lane(laptop.key)]).toEqual([
+      "batch",
+      "batch",
+      null,
+    ]);
+    expect(
+      accounts.keys
+        .list(admin)
+        .map(({ name, lane: of }) => `${name} ${of}`)
+        .toSorted(),
+    ).toEqual(["laptop null", "nightly batch"]);
+    expect(admin.lane).toBeNull();
+  });
+
   it("that were used before count no longer than what they rest on", async () => {
     const { accounts, asAdmin, personOf, clock } = household();
     const admin = await asAdmin();

@@ -49,7 +49,7 @@ export function createAuthenticator(parts: {
     const user = firstAdmin();
     if (user === undefined)
       return refused("This household has no administrator yet.", "Finish the set-up in the dashboard first.");
-    return { ...nobody, person: { user, via: "local", sessionId: null, keyId: null } };
+    return { ...nobody, person: { user, via: "local", sessionId: null, keyId: null, lane: null } };
   };
 
   const byToken = (token: string, client: ClientInfo): Authentication => {
@@ -57,7 +57,8 @@ export function createAuthenticator(parts: {
     const found = token.startsWith(keyStart) ? keys.check(token) : null;
     if (found === null)
       return refused("This API key is unknown, revoked or expired.", "Make a new one in the dashboard under Keys.");
-    return { ...nobody, person: { user: found.user, via: "key", sessionId: null, keyId: found.keyId } };
+    const { user, keyId, lane } = found;
+    return { ...nobody, person: { user, via: "key", sessionId: null, keyId, lane } };
   };
 
   return async ({ authorization, apiKey, session }, client) => {
@@ -69,7 +70,7 @@ export function createAuthenticator(parts: {
     if (valid === null) return refused("This session has ended.", "Sign in again.");
     return {
       ...nobody,
-      person: { user: valid.user, via: "session", sessionId: valid.handle, keyId: null },
+      person: { user: valid.user, via: "session", sessionId: valid.handle, keyId: null, lane: null },
       renewed: valid.renewed,
     };
   };

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { RbeeError, type ApiKey, type User } from "@rbee/contract";
+import { RbeeError, type ApiKey, type Lane, type User } from "@rbee/contract";
 import { and, desc, eq, sql } from "drizzle-orm";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import { fingerprint, randomSecret } from "#lib/server/secrets/index.ts";
@@ -15,7 +15,7 @@ export const keyStart = "rbee_";
 export interface Keys {
   readonly api: Accounts["keys"];
   /** Whose key this is; null when it is unknown, revoked or expired. */
-  check(key: string): { user: User; keyId: string } | null;
+  check(key: string): { user: User; keyId: string; lane: Lane | null } | null;
   nameOf(keyId: string): string | null;
 }
 
@@ -23,6 +23,7 @@ interface Checked {
   readonly user: User;
   readonly keyId: string;
   readonly expiresAt: number | null;
+  readonly lane: Lane | null;
 }
 
 export function createKeys(db: Db, presence: Presence, memory: CredentialMemory, now: () => number): Keys {
@@ -34,6 +35,7 @@ export function createKeys(db: Db, presence: Presence, memory: CredentialMemory,
     created_at: row.createdAt,
     expires_at: row.expiresAt,
     last_used_at: row.lastUsedAt,
+    lane: row.lane,
   });
   const byHash = db
     .select({ key: apiKeys, user: users })
@@ -74,6 +76,7 @@ export function createKeys(db: Db, presence: Presence, memory: CredentialMemory,
           createdAt: now(),
           expiresAt: input.expires_in_s === undefined ? null : now() + input.expires_in_s * 1000,
           lastUsedAt: null,
+          lane: input.lane ?? null,
         };
         db.insert(apiKeys).values(row).run();
         return { ...toKey(row, user.name), key };
@@ -93,13 +96,13 @@ export function createKeys(db: Db, presence: Presence, memory: CredentialMemory,
       const found = checked.recall(hash, () => {
         const row = byHash.get({ hash });
         if (row === undefined) return undefined;
-        const { id: keyId, expiresAt } = row.key;
-        return { user: toUser(row.user), keyId, expiresAt };
+        const { id: keyId, expiresAt, lane } = row.key;
+        return { user: toUser(row.user), keyId, expiresAt, lane };
       });
       if (found === undefined || (found.expiresAt !== null && found.expiresAt <= now())) return null;
       presence.key(found.keyId);
       presence.user(found.user.id);
-      return { user: found.user, keyId: found.keyId };
+      return { user: found.user, keyId: found.keyId, lane: found.lane };
     },
     nameOf: (keyId) => names.recall(keyId, () => nameById.get({ id: keyId })?.name) ?? null,
   };

@@ -1,6 +1,7 @@
 import type {
   ApiKey,
   Invitation,
+  Lane,
   Role,
   Session,
   User,
@@ -19,6 +20,8 @@ export interface Person {
   /** Public handle of the session, never its secret. */
   readonly sessionId: string | null;
   readonly keyId: string | null;
+  /** Where requests with this API key wait unless they say otherwise. */
+  readonly lane: Lane | null;
 }
 
 /** Where a request comes from. */

@@ -1,4 +1,4 @@
-import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Role } from "@rbee/contract";
+import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Lane, Role } from "@rbee/contract";
 import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
@@ -46,6 +46,8 @@ export const apiKeys = sqliteTable(
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     lastUsedAt: integer("last_used_at"),
+    /** Where its requests wait unless they say otherwise. */
+    lane: text().$type<Lane>(),
   },
   (table) => [index("api_keys_by_user").on(table.userId)],
 );
@@ -167,3 +169,23 @@ export const jobEvents = sqliteTable(
 
 /** What the household decided about itself, by name. */
 export const household = sqliteTable("household", { key: text().primaryKey(), value: text().notNull() });
+
+/** What the household decided about a model; a null leaves the choice to the hive. A model without a row has no decision. */
+export const modelSettings = sqliteTable("model_settings", {
+  modelId: text("model_id").primaryKey(),
+  contextLength: integer("context_length"),
+  extendContext: integer("extend_context", { mode: "boolean" }).notNull().default(false),
+  slots: integer(),
+  gpuLayers: integer("gpu_layers"),
+  idleStopS: integer("idle_stop_s"),
+  preload: integer({ mode: "boolean" }).notNull().default(false),
+  pinned: integer({ mode: "boolean" }).notNull().default(false),
+});
+
+/** Other names of models, over the whole household. */
+export const modelAliases = sqliteTable("model_aliases", {
+  alias: text().primaryKey(),
+  modelId: text("model_id")
+    .notNull()
+    .references(() => modelSettings.modelId, { onDelete: "cascade" }),
+});

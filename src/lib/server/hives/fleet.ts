@@ -5,24 +5,53 @@ const loadedStates = new Set(["ready", "busy"]);
 const loadingStates = new Set(["starting", "loading"]);
 const rank = { unloaded: 0, loading: 1, loaded: 2 } as const;
 
-/** One hive as a page or an app sees it; members do not see addresses. */
-export function fleetHive(hive: HiveState, withAddress: boolean): FleetHive {
+/** Why a worker failed tells of files and commands on its machine: a member learns that it did. */
+function forMembers(worker: WorkerTelemetry): WorkerTelemetry {
+  if (worker.error === null) return worker;
+  const { type, code } = worker.error;
+  return {
+    ...worker,
+    error: { message: `${worker.model} failed.`, type, param: null, code, suggestion: "Ask an administrator." },
+  };
+}
+
+/** A hive's workers as it last told. */
+export function workersOf(hive: HiveState, forAdmin: boolean): WorkerTelemetry[] {
+  const workers = hive.heartbeat?.workers ?? [];
+  return forAdmin ? workers : workers.map(forMembers);
+}
+
+/** One hive as a page or an app sees it; members see neither addresses nor why a worker failed. */
+export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
   return {
     hive_id: hive.hiveId,
     name: hive.name,
     enrolment: hive.enrolment,
-    address: withAddress && hive.host !== null && hive.port !== null ? `${hive.host}:${hive.port}` : null,
+    address: forAdmin && hive.host !== null && hive.port !== null ? `${hive.host}:${hive.port}` : null,
     health: hive.health,
     last_seen_at: hive.lastSeenAt,
     version: hive.version,
     capabilities: hive.capabilities,
     node: hive.heartbeat?.node ?? null,
-    workers: hive.heartbeat?.workers ?? [],
+    workers: workersOf(hive, forAdmin),
     problem: hive.problem?.toBody().error ?? null,
   };
 }
 
 const usable = (hive: HiveState) => hive.health === "healthy" || hive.health === "degraded";
+
+/** The workers of the hives that can be used now. */
+export function liveWorkers(hives: readonly HiveState[]): WorkerTelemetry[] {
+  return hives.filter(usable).flatMap((hive) => hive.heartbeat?.workers ?? []);
+}
+
+/** Every model that some hive has, once, as the first of them tells of it; by id. */
+export function hiveModels(hives: readonly HiveState[]): HiveModel[] {
+  const models = new Map<string, HiveModel>();
+  for (const hive of hives)
+    for (const model of hive.capabilities?.models ?? []) if (!models.has(model.id)) models.set(model.id, model);
+  return [...models.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
 
 function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" | "load_progress"> {
   if (workers.some((worker) => loadedStates.has(worker.state))) return { state: "loaded", load_progress: null };
@@ -32,8 +61,11 @@ function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" 
   return { state: "loading", load_progress: known.length === 0 ? null : Math.max(...known) };
 }
 
+/** How else a model is called, and whether it is pinned. */
+export type NamesOf = (modelId: string) => Pick<FleetModel, "aliases" | "pinned">;
+
 /** The models of the household over all hives that have told what they hold, by id. */
-export function fleetModels(hives: readonly HiveState[]): FleetModel[] {
+export function fleetModels(hives: readonly HiveState[], namesOf: NamesOf): FleetModel[] {
   const models = new Map<string, FleetModel>();
   const add = (hive: HiveState, model: HiveModel) => {
     const workers = usable(hive) ? (hive.heartbeat?.workers ?? []).filter((worker) => worker.model === model.id) : [];
@@ -42,7 +74,7 @@ export function fleetModels(hives: readonly HiveState[]): FleetModel[] {
     if (known === undefined) {
       const { id, name, size_bytes, parameters, quantization, context_length, has_chat_template } = model;
       const facts = { id, name, size_bytes, parameters, quantization, context_length, has_chat_template };
-      models.set(model.id, { ...facts, ...here, hives: [hive.hiveId] });
+      models.set(model.id, { ...facts, ...namesOf(id), ...here, hives: [hive.hiveId] });
       return;
     }
     known.hives.push(hive.hiveId);
@@ -61,13 +93,14 @@ export interface RequestCounts {
 /** Everything the dashboard shows about the machines, at one moment. */
 export function fleetSnapshot(input: {
   hives: readonly HiveState[];
-  withAddresses: boolean;
+  forAdmin: boolean;
   queen: FleetSnapshot["queen"];
   requests: RequestCounts;
   jobsRunning: number;
+  namesOf: NamesOf;
   ts: number;
 }): FleetSnapshot {
-  const { hives, withAddresses, queen, requests, jobsRunning, ts } = input;
+  const { hives, forAdmin, queen, requests, jobsRunning, namesOf, ts } = input;
   const tokens = hives
     .filter((hive) => hive.health === "healthy")
     .flatMap((hive) => hive.heartbeat?.workers ?? [])
@@ -75,8 +108,8 @@ export function fleetSnapshot(input: {
   return {
     ts,
     queen,
-    hives: hives.map((hive) => fleetHive(hive, withAddresses)).sort((a, b) => a.name.localeCompare(b.name)),
-    models: fleetModels(hives),
+    hives: hives.map((hive) => fleetHive(hive, forAdmin)).sort((a, b) => a.name.localeCompare(b.name)),
+    models: fleetModels(hives, namesOf),
     totals: {
       tokens_per_s: tokens,
       requests_running: requests.running,

@@ -8,12 +8,13 @@ import type { Vault } from "#lib/server/secrets/index.ts";
 import { createContact, type Contact } from "./contact.ts";
 import { createEnrolment } from "./enrolment.ts";
 import { createFleetStream } from "./fleet-stream.ts";
-import { fleetHive, fleetSnapshot, type RequestCounts } from "./fleet.ts";
+import { fleetHive, fleetSnapshot, type NamesOf, type RequestCounts } from "./fleet.ts";
 import { createJoinTokens } from "./join-tokens.ts";
 import { createLocalHive } from "./local-hive.ts";
 import { localIdentity } from "./local-identity.ts";
 import { createRegistry, type ExpectedHive, type HiveState, type Registry } from "./registry.ts";
 import { createHiveStore } from "./store.ts";
+import { createWorkers } from "./workers.ts";
 import type { Hives } from "./types.ts";
 
 const tickMs = 500;
@@ -30,6 +31,8 @@ export interface HivesOptions {
   requests: () => RequestCounts;
   /** How many jobs run. */
   jobsRunning: () => number;
+  /** What the household decided about how a model is called, and whether it is pinned. */
+  namesOf: NamesOf;
   advertisedUrl: (host: string) => Promise<string | null>;
   /** The hive of this machine; undefined when the queen starts none. */
   local: { command: readonly [string, ...string[]]; home: string; host: string; port: number } | undefined;
@@ -66,10 +69,11 @@ export function createHives(options: HivesOptions): HivesService {
   const snapshot = (role: Role) =>
     fleetSnapshot({
       hives: registry.all(),
-      withAddresses: role === "admin",
+      forAdmin: role === "admin",
       queen,
       requests: options.requests(),
       jobsRunning: options.jobsRunning(),
+      namesOf: options.namesOf,
       ts: now(),
     });
   const history = () => ({ hives: Object.fromEntries(registry.all().map((hive) => [hive.hiveId, hive.ring.list()])) });
@@ -137,6 +141,7 @@ export function createHives(options: HivesOptions): HivesService {
       log.info({ hive: hive.name, by: actor.user.name }, "hive removed");
       stream.publish();
     },
+    workers: createWorkers({ registry, contact }),
     discover: () => contact.discover(),
     async stopWorker(hiveId, workerId) {
       await contact.client(registry.get(hiveId)).stopWorker({

@@ -3,6 +3,8 @@ import type {
   FleetHive,
   FleetSnapshot,
   Heartbeat,
+  HouseholdWorker,
+  WorkerCheck,
   enrollAnswerSchema,
   enrollRequestSchema,
   joinTokenCreatedSchema,
@@ -23,6 +25,19 @@ export interface DiscoveryResult {
   readonly error: string | null;
 }
 
+/** The workers of the household, whichever hive they run on. */
+export interface HouseholdWorkers {
+  list(viewer: Person): HouseholdWorker[];
+  /** Whether a worker answers, asked of its process. @throws {RbeeError} `worker_not_found`, `hive_unreachable`. */
+  check(workerId: string): Promise<WorkerCheck & { hive_id: string; hive: string }>;
+  /** A worker's log as text, also of one that has ended. @throws {RbeeError} `worker_not_found`, `hive_unreachable`. */
+  logs(
+    workerId: string,
+    query: { lines: number; follow: boolean },
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>>;
+}
+
 export interface Hives {
   /** The fleet now; addresses are null for members. */
   snapshot(viewer: Person): FleetSnapshot;
@@ -33,6 +48,7 @@ export interface Hives {
   stream(viewer: Person, signal: AbortSignal): ReadableStream<Uint8Array>;
   /** Forgets a hive. @throws {RbeeError} `node_not_found`, `forbidden` for the queen's own hive. */
   remove(actor: Person, hiveId: string): void;
+  readonly workers: HouseholdWorkers;
   /** Asks every enrolled hive for its capabilities, in parallel, 10 s at most each. */
   discover(): Promise<DiscoveryResult[]>;
   /** Drains and stops a worker. @throws {RbeeError} `node_not_found`, `worker_not_found`, `hive_unreachable`. */

@@ -50,6 +50,8 @@ export function hiveView(hive: HiveState, inFlight: InFlight, fresh: FreshWorker
     hiveId: hive.hiveId,
     model: worker.model,
     state: worker.state,
+    backend: worker.backend,
+    device: worker.device,
     slotsTotal: worker.slots_total,
     running: Math.max(worker.slots_busy ?? 0, inFlight.at(worker.worker_id)),
   }));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { RbeeError, streamErrorEvent, type ChatRequest, type HealthTransition, type WorkerState } from "@rbee/contract";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHives } from "#lib/server/hives/index.ts";
+import { createModels } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent } from "#lib/server/network/index.ts";
 import { createVault } from "#lib/server/secrets/index.ts";
 import {
@@ -104,8 +105,9 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
   const hive = await startHive();
   const agent = hiveAgent();
   const usage: UsageEntry[] = [];
+  const db = temporaryDatabase();
   const hives = createHives({
-    db: temporaryDatabase(),
+    db,
     vault: createVault(Buffer.alloc(32)),
     fetch: fetchThrough(agent),
     log: silentLog,
@@ -114,11 +116,14 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
     queen: { version: "0", started_at: 0, household: "Home" },
     requests: () => inference.requests(),
     jobsRunning: () => 0,
+    namesOf: () => ({ aliases: [], pinned: false }),
     advertisedUrl: () => Promise.resolve(null),
     local: undefined,
   });
   const listeners: ((transition: HealthTransition) => void)[] = [];
+  const models = createModels({ db, hives, log: silentLog });
   const inference = createInference({
+    models,
     hives: {
       ...hives,
       onTransition: (listener) => {
@@ -157,11 +162,12 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
   beat();
   await eventually(() => inference.models(person()).data.length > 0);
   const client = new AbortController();
-  const chat = async (change: Partial<ChatRequest> = {}, signal = client.signal) => {
+  const ann = person("member");
+  const chat = async (change: Partial<ChatRequest> = {}, signal = client.signal, requestId = `r${Math.random()}`) => {
     const answer = await inference.chat(
-      person("member"),
+      ann,
       { model: "bee", messages: [{ role: "user", content: "Hi" }], stream: true, ...change },
-      { requestId: `r${Math.random()}`, lane: "interactive", signal },
+      { requestId, lane: "interactive", signal },
     );
     return answer.toResponse();
   };
@@ -169,7 +175,7 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
   const hiveGoesDown = () => {
     for (const listener of listeners) listener({ ts: 0, hive_id: hiveId, name: "attic", from: "degraded", to: "down" });
   };
-  return { hive, hives, inference, usage, client, chat, hiveGoesDown };
+  return { hive, hives, models, inference, usage, client, ann, chat, hiveGoesDown };
 }
 
 const textOf = async (answer: Promise<Response>) => (await answer).text();
@@ -253,6 +259,37 @@ describe("a chat", () => {
     expect(text).toMatch(/\n\ndata: \{"error":.*"code":"hive_unreachable".*\}\n\n$/u);
     expect(text).not.toContain("[DONE]");
     expect(usage).toMatchObject([{ status: 503, error_code: "hive_unreachable" }]);
+  });
+
+  it("that is cancelled by its id ends with an error event, frees its slot, and is recorded with what had come", async () => {
+    const { chat, hive, usage, inference, ann } = await household();
+    hive.state.chats = [(_, response) => void begin(response).write(`: prompt 3+4\n\n${token("Hel")}${token("lo")}`)];
+    const answer = await chat({}, undefined, "mine");
+    expect(() => {
+      inference.cancel(person("member"), "mine");
+    }).toThrow("somebody else's");
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    inference.cancel(ann, "mine");
+    const rest = Buffer.from((await reader?.read())?.value ?? []).toString();
+    expect(rest).toMatch(/^\n\ndata: \{"error":.*"code":"request_cancelled".*\}\n\n$/u);
+    await eventually(() => hive.state.aborted === 1);
+    expect(inference.requests()).toEqual({ running: 0, waiting: 0 });
+    expect(usage).toMatchObject([
+      { status: 499, error_code: "request_cancelled", prompt_tokens: 7, cached_tokens: 3, completion_tokens: 2 },
+    ]);
+    inference.cancel(ann, "mine");
+    inference.cancel(ann, "never was");
+  });
+
+  it("that still waits for its model is cancelled as well", async () => {
+    const { chat, hive, inference } = await household();
+    hive.state.workerState = "loading";
+    const answer = chat({}, undefined, "waiting");
+    await eventually(() => inference.requests().waiting === 1);
+    inference.cancel(person("admin"), "waiting");
+    expect(await codeOf(answer)).toBe("request_cancelled");
+    expect(inference.requests().waiting).toBe(0);
   });
 
   it("passes the hive's error event on once, and adds one to a stream that just ends", async () => {
@@ -380,14 +417,16 @@ describe("more requests than slots", () => {
     // Four slots and one ahead.
     const running = await Promise.all(Array.from({ length: 5 }, () => chat()));
     const late = chat();
-    await eventually(() => inference.queue(admin).length === 1);
-    expect(inference.queue(admin)).toMatchObject([{ model: "bee", lane: "interactive", position: 1, mine: false }]);
-    expect(inference.queue(person("member"))[0]?.user).toBeNull();
+    await eventually(() => inference.queue(admin).data.length === 1);
+    expect(inference.queue(admin).data).toMatchObject([
+      { model: "bee", lane: "interactive", position: 1, mine: false },
+    ]);
+    expect(inference.queue(person("member")).data[0]?.user).toBeNull();
     expect(inference.requests()).toEqual({ running: 5, waiting: 1 });
     held[0]?.();
     await running[0]?.text();
     await late;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
     for (const end of held) end();
   });
 
@@ -400,11 +439,11 @@ describe("more requests than slots", () => {
     );
     await Promise.all(Array.from({ length: 5 }, () => chat()));
     const waits = chat().catch(() => undefined);
-    await eventually(() => inference.queue(admin).length === 1);
+    await eventually(() => inference.queue(admin).data.length === 1);
     const refused = await chat().catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "queue_full", status: 429 });
     client.abort();
     await waits;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
   });
 });

@@ -2,19 +2,24 @@ import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type mo
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
+import type { Person } from "#lib/server/accounts/index.ts";
 import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import { modelNotFound, type ModelsService } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
-import { answerChat, type ActiveRelay } from "./chat.ts";
+import { answer, type ActiveRelay } from "./answer.ts";
+import { chatAsk, completionAsk, countAsk, detokenizeAsk, embeddingsAsk, tokenizeAsk, type Ask } from "./asks.ts";
 import { createFreshWorkers, hiveView } from "./fleet-view.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
-import { openWorkers, type WorkerView } from "./placement.ts";
+import { openWorkers, place, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createEnsureReady, modelNotFound, refusal } from "./ready.ts";
+import { createEnsureReady, refusal } from "./ready.ts";
+import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import { createSpawning, type Spawning } from "./spawning.ts";
-import type { Inference } from "./types.ts";
-import { createSendChat } from "./upstream.ts";
+import type { Reply } from "./reply.ts";
+import type { Inference, Readiness, RequestContext } from "./types.ts";
+import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
@@ -28,6 +33,7 @@ const seatsAt = (slotsTotal: number | null): number =>
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
   agent: Agent;
   log: Logger;
   now: () => number;
@@ -43,6 +49,7 @@ export interface InferenceOptions {
 export interface InferenceService extends Inference {
   /** Starts workers that a person asked for. */
   readonly spawning: Spawning;
+  readonly readiness: Readiness;
   requests(): { running: number; waiting: number };
   /** Ends every answer that is under way with an error event. */
   closeStreams(): void;
@@ -53,6 +60,7 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
   object: "model",
   created: 0,
   owned_by: "rbee",
+  aliases: model.aliases,
   meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
   status: { value: model.state },
 });
@@ -64,6 +72,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
+  const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
   const get = (hiveId: string): HiveState => {
@@ -75,22 +84,28 @@ export function createInference(options: InferenceOptions): InferenceService {
   const loading = createLoading({
     hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
     fresh,
+    spawnOptions: (model) => options.models.spawnOptions(model),
     log,
   });
-  const models = () => fleetModels(hives.registry.all());
+  const models = () =>
+    fleetModels(hives.registry.all(), (id) => ({
+      aliases: [...options.models.aliasesOf(id)],
+      pinned: options.models.isPinned(id),
+    }));
   const modelIds = () => models().map((model) => model.id);
+  const loadProgress = (id: string) => models().find((model) => model.id === id)?.load_progress ?? null;
   const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
   const ensureReady = createEnsureReady({
     fleet,
     models: modelIds,
-    progress: (id) => models().find((model) => model.id === id)?.load_progress ?? null,
+    progress: loadProgress,
     loading,
     inFlight,
     loadWaitMs: options.loadWaitMs,
   });
   const room = createWaitingRoom<WorkerView>({
-    open: (model, avoid) =>
-      openWorkers(model, fleet(), avoid).map((worker) => ({
+    open: (model, avoid, where) =>
+      openWorkers(model, fleet(), avoid, where).map((worker) => ({
         worker,
         slots: worker.slotsTotal ?? 1,
         // Counted by what this queen has sent there; what a hive measured is up to a second old.
@@ -103,11 +118,12 @@ export function createInference(options: InferenceOptions): InferenceService {
   const looking = setInterval(() => {
     room.look();
   }, lookAgainMs).unref();
-  const send = createSendChat(agent);
+  const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
-    hives.registry
-      .find(hiveId)
-      ?.heartbeat?.workers.some((worker) => worker.worker_id === workerId && worker.slots_busy !== 0) === true;
+    hives.registry.find(hiveId)?.heartbeat?.workers.some(
+      // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
+      (worker) => worker.worker_id === workerId && worker.slots_busy !== 0 && worker.cpu_pct !== 0,
+    ) === true;
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
     if (to !== "down") return;
@@ -116,35 +132,48 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, request, { requestId, lane, signal: client }) => {
+  const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {
+    const { lane, where, seated, signal: client } = context;
+    const requestId = board.free(context.requestId);
+    const model = options.models.resolve(asked.model);
+    const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
+    // Not AbortSignal.any(): it costs a multiple of this, at every request.
+    const ending = new AbortController();
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
       model: request.model,
       requestId,
       now,
-      record: options.record,
+      at: (hiveId) => {
+        board.at(requestId, hiveId);
+      },
+      record: (row) => {
+        board.remove(requestId);
+        if (request.metered) options.record(row);
+      },
     });
-    // Not AbortSignal.any(): it costs a multiple of this, at every request.
-    const ending = new AbortController();
     const onLeft = () => {
       ending.abort();
     };
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
+    board.post({ requestId, person, model: request.model, lane, ending });
     try {
-      return await answerChat(
+      return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, user: person.user, lane, signal: ending.signal, requestId, log: entry },
+        { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {
       const error = client.aborted
         ? new RbeeError("request_cancelled", "The client went away.")
-        : stopping
-          ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
-          : toRbeeError(thrown);
-      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+        : ending.signal.reason instanceof RbeeError
+          ? ending.signal.reason
+          : stopping
+            ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
+            : toRbeeError(thrown);
+      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "request failed");
       entry.end({ error, timings: null, firstTextAt: null });
       throw error;
     } finally {
@@ -157,28 +186,46 @@ export function createInference(options: InferenceOptions): InferenceService {
       fleet,
       client: (hiveId) => hives.contact.client(get(hiveId)),
       fresh,
+      models: options.models,
       refusal: (model, placement) => refusal(model, placement, modelIds()),
     }),
+    readiness: {
+      outlook(name, where) {
+        const model = options.models.resolve(name);
+        const placement = place({ ...where, model }, fleet());
+        switch (placement.kind) {
+          case "use":
+            return { kind: "ready", hiveId: placement.worker.hiveId };
+          case "wait":
+            return { kind: "coming", hiveId: placement.worker.hiveId };
+          case "load":
+            return { kind: "startable", hiveId: placement.hive.hiveId };
+          case "refuse":
+            return { kind: "refused", error: refusal(model, placement, modelIds()), soon: placement.soon };
+        }
+      },
+      ready: ({ model, where, waitMs, signal }) =>
+        ensureReady(options.models.resolve(model), signal, new Set(), { where, waitMs }),
+      loadProgress: (model) => loadProgress(options.models.resolve(model)),
+    },
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
-    queue: (person) =>
-      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
-        const mine = userId === person.user.id;
-        return {
-          model,
-          lane,
-          position,
-          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
-          mine,
-          user: mine || person.user.role === "admin" ? userName : null,
-        };
-      }),
+    queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
-    model(_person, id) {
+    model(_person, name) {
+      const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
       if (found === undefined) throw modelNotFound(id, modelIds(), []);
       return toModel(found);
     },
-    chat,
+    chat: (person, request, context) => ask(person, chatAsk(request), context),
+    complete: (person, request, context) => ask(person, completionAsk(request), context),
+    embed: (person, request, context) => ask(person, embeddingsAsk(request), context),
+    countTokens: (person, request, context) => ask(person, countAsk(request), context),
+    tokenize: (person, model, request, context) => ask(person, tokenizeAsk(model, request), context),
+    detokenize: (person, model, request, context) => ask(person, detokenizeAsk(model, request), context),
+    cancel(person, requestId) {
+      board.cancel(person, requestId);
+    },
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
       stopping = true;

@@ -1,7 +1,7 @@
-import { RbeeError, toRbeeError, type HiveClient, type Worker } from "@rbee/contract";
+import { RbeeError, toRbeeError, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Logger } from "pino";
 import type { FreshWorkers } from "./fleet-view.ts";
-import type { Placement, WorkerView } from "./placement.ts";
+import type { Placement, Where, WorkerView } from "./placement.ts";
 
 /** One long poll; the hive answers earlier when the worker is ready or has failed. */
 const pollMs = 20_000;
@@ -10,11 +10,10 @@ const loadLimitMs = 15 * 60_000;
 
 type LoadOrWait = Extract<Placement, { kind: "load" | "wait" }>;
 
-/** Loads that are under way: one for each model, shared by every request that needs it. */
+/** Loads that are under way: one for each model, shared by every request that it suits. */
 export interface Loading {
   /** Resolves with a ready worker. @throws {RbeeError} what made the load fail. */
-  share(model: string, placement: LoadOrWait): Promise<WorkerView>;
-  current(model: string): Promise<WorkerView> | undefined;
+  share(model: string, placement: LoadOrWait, where?: Where): Promise<WorkerView>;
 }
 
 /** A worker as placement sees it, taken as ready. */
@@ -23,9 +22,28 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   hiveId,
   model: worker.model,
   state: "ready",
+  backend: worker.backend,
+  device: worker.device,
   slotsTotal: worker.slots_total,
   running: 0,
 });
+
+/** A load that is under way; what its hive chooses itself is undefined. */
+interface RunningLoad extends Pick<Where, "backend" | "device"> {
+  readonly model: string;
+  readonly hiveId: string;
+  readonly worker: Promise<WorkerView>;
+}
+
+const runningLoad = (model: string, placement: LoadOrWait, worker: Promise<WorkerView>): RunningLoad =>
+  placement.kind === "wait"
+    ? { ...placement.worker, model, worker }
+    : { model, hiveId: placement.hive.hiveId, backend: placement.backend, device: placement.device, worker };
+
+const suits = (load: RunningLoad, { hives, backend, device }: Where): boolean =>
+  (hives?.has(load.hiveId) ?? true) &&
+  (backend === undefined || backend === load.backend) &&
+  (device === undefined || device === load.device);
 
 function failure(worker: Worker, hiveName: string): RbeeError {
   if (worker.error !== null) return RbeeError.fromBody({ error: worker.error }, "worker_spawn_failed");
@@ -38,10 +56,12 @@ function failure(worker: Worker, hiveName: string): RbeeError {
 export function createLoading(options: {
   hive: (hiveId: string) => { client: HiveClient; name: string };
   fresh: FreshWorkers;
+  /** What the household decided about workers of a model. */
+  spawnOptions: (model: string) => Partial<WorkerSpawn>;
   log: Logger;
 }): Loading {
-  const { hive, fresh, log } = options;
-  const running = new Map<string, Promise<WorkerView>>();
+  const { hive, fresh, spawnOptions, log } = options;
+  const running = new Set<RunningLoad>();
 
   const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
     const { client, name } = hive(hiveId);
@@ -64,9 +84,19 @@ export function createLoading(options: {
     const startedAt = performance.now();
     const { backend, device } = placement;
     const worker = await hive(hiveId).client.spawnWorker({
-      body: { model, ...(backend === undefined ? {} : { backend }), ...(device === undefined ? {} : { device }) },
+      body: {
+        ...spawnOptions(model),
+        model,
+        ...(backend === undefined ? {} : { backend }),
+        ...(device === undefined ? {} : { device }),
+      },
     });
-    const ready = await untilReady(hiveId, worker.worker_id);
+    // Who insists on this very place sees it coming before the hive's next heartbeat.
+    fresh.add({ ...viewOf(hiveId, worker), state: worker.state });
+    const ready = await untilReady(hiveId, worker.worker_id).catch((error: unknown) => {
+      fresh.forget(worker.worker_id);
+      throw error;
+    });
     log.info(
       { model, hive: name, worker: ready.workerId, ms: Math.round(performance.now() - startedAt) },
       "model loaded",
@@ -75,22 +105,22 @@ export function createLoading(options: {
   };
 
   return {
-    current: (model) => running.get(model),
-    share(model, placement) {
-      const shared = running.get(model);
-      if (shared !== undefined) return shared;
-      const load = bring(model, placement)
-        .then((worker) => {
-          fresh.add(worker);
-          return worker;
+    share(model, placement, where = {}) {
+      const shared = [...running].find((load) => load.model === model && suits(load, where));
+      if (shared !== undefined) return shared.worker;
+      const worker = bring(model, placement)
+        .then((ready) => {
+          fresh.add(ready);
+          return ready;
         })
         .catch((error: unknown) => {
           log.warn({ model, err: toRbeeError(error).message, code: toRbeeError(error).code }, "model did not load");
           throw error;
         })
-        .finally(() => running.delete(model));
-      running.set(model, load);
-      return load;
+        .finally(() => running.delete(load));
+      const load = runningLoad(model, placement, worker);
+      running.add(load);
+      return worker;
     },
   };
 }

@@ -68,6 +68,16 @@ describe("metering", () => {
     );
   });
 
+  it("counts an answer that was cut off by its pieces, with the prompt as the worker told it", () => {
+    fc.assert(
+      fc.property(cuts, (borders) => {
+        const meter = meterOf(`: prompt 11+4\n\n${chunk("")}${chunk("Hel")}${chunk("lo")}: prompt 1+1\n\n`, borders);
+        expect([meter.timings, meter.counted]).toEqual([null, { cache_n: 11, prompt_n: 4, predicted_n: 2 }]);
+      }),
+    );
+    expect(meterOf(chunk(""), []).counted).toBeNull();
+  });
+
   it("does not take a role or an empty delta for an answer", () => {
     const role = `data: ${JSON.stringify({ choices: [{ delta: { role: "assistant", content: "" } }] })}\n\n`;
     expect(meterOf(role + chunk(""), []).answered).toBe(false);

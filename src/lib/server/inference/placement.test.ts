@@ -8,6 +8,8 @@ const worker = (change: Partial<WorkerView> = {}): WorkerView => ({
   hiveId: "attic",
   model: "bee",
   state: "ready",
+  backend: "cpu",
+  device: "cpu",
   slotsTotal: 4,
   running: 0,
   ...change,
@@ -40,6 +42,24 @@ describe("placement", () => {
       hive({ workers: [here] }),
     );
     expect(place(request, household)).toEqual({ kind: "use", worker: here });
+  });
+
+  it("takes no worker but where the request insists on", () => {
+    const cellar = hive({ hiveId: "cellar", workers: [worker({ hiveId: "cellar" })] });
+    const attic = hive({ workers: [worker({ workerId: "worker:gpu", backend: "cuda", device: "cuda:0" })] });
+    const household = fleet(cellar, attic, hive({ hiveId: "shed" }));
+    const chosen = (where: object) => {
+      const placement = place({ ...request, ...where }, household);
+      return placement.kind === "use" ? placement.worker.workerId : placement.kind;
+    };
+    expect(chosen({ hives: new Set(["cellar"]) })).toBe("worker:1");
+    expect(chosen({ backend: "cuda" })).toBe("worker:gpu");
+    expect(chosen({ backend: "cuda", device: "cuda:1" })).toBe("load");
+    expect(place({ ...request, hives: new Set(["shed"]) }, household)).toMatchObject({
+      kind: "load",
+      hive: { hiveId: "shed" },
+    });
+    expect(place({ ...request, hives: new Set(["nowhere"]) }, household)).toMatchObject({ kind: "refuse" });
   });
 
   it("waits for a worker that is loading rather than loading another", () => {
@@ -108,6 +128,8 @@ const anyHive = fc
           workerId: fc.uuid(),
           model: anyModel,
           state: fc.constantFrom(...workerStateSchema.options),
+          backend: fc.constant("cpu" as const),
+          device: fc.constant("cpu"),
           slotsTotal: fc.option(fc.nat(8)),
           running: fc.nat(8),
         }),

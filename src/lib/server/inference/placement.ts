@@ -6,6 +6,9 @@ export interface WorkerView {
   readonly hiveId: string;
   readonly model: string;
   readonly state: WorkerState;
+  readonly backend: Backend;
+  /** Device id, for example `cuda:0`. */
+  readonly device: string;
   readonly slotsTotal: number | null;
   /** Requests it is answering: the greater of what its hive measured and what this queen has sent it. */
   readonly running: number;
@@ -34,13 +37,18 @@ export interface FleetView {
   readonly hives: readonly HiveView[];
 }
 
-export interface PlacementRequest {
+/** What a request insists on; there is no silent fall-back to another. */
+export interface Where {
+  /** Ids of the only hives that may be used. */
+  readonly hives?: ReadonlySet<string> | undefined;
+  readonly backend?: Backend | undefined;
+  readonly device?: string | undefined;
+}
+
+export interface PlacementRequest extends Where {
   readonly model: string;
   /** Workers that have just failed this request: their being ready is not believed, but they may be waited for. */
   readonly avoid?: ReadonlySet<string>;
-  /** What the request insists on; there is no silent fall-back to another. */
-  readonly backend?: Backend;
-  readonly device?: string;
 }
 
 export type Placement =
@@ -70,6 +78,11 @@ const memoryFactor = 1.2;
 const answering = (worker: WorkerView) => worker.state === "ready" || worker.state === "busy";
 const coming = (worker: WorkerView) => worker.state === "starting" || worker.state === "loading";
 const usable = (hive: HiveView) => hive.health === "healthy" || hive.health === "degraded";
+/** Whether a worker is where a request insists on. */
+const suits = ({ hiveId, backend, device }: Pick<WorkerView, "hiveId" | "backend" | "device">, where: Where) =>
+  (where.hives?.has(hiveId) ?? true) &&
+  (where.backend === undefined || where.backend === backend) &&
+  (where.device === undefined || where.device === device);
 const load = (worker: WorkerView) => worker.running / Math.max(1, worker.slotsTotal ?? 1);
 
 /** The first by the given keys, smaller first; undefined when there is none. */
@@ -125,13 +138,20 @@ export function consider(model: string, fleet: FleetView): string[] {
 }
 
 /** The workers that answer for a model now, the best place first. */
-export function openWorkers(model: string, fleet: FleetView, avoid: ReadonlySet<string>): WorkerView[] {
+export function openWorkers(
+  model: string,
+  fleet: FleetView,
+  avoid: ReadonlySet<string>,
+  where: Where = {},
+): WorkerView[] {
   const hives = fleet.hives.filter(usable);
   const degraded = new Set(hives.filter((hive) => hive.health === "degraded").map((hive) => hive.hiveId));
   const rank = (worker: WorkerView) => (degraded.has(worker.hiveId) ? 1 : 0);
   return hives
     .flatMap((hive) => hive.workers)
-    .filter((worker) => worker.model === model && answering(worker) && !avoid.has(worker.workerId))
+    .filter(
+      (worker) => worker.model === model && answering(worker) && !avoid.has(worker.workerId) && suits(worker, where),
+    )
     .sort((a, b) => rank(a) - rank(b) || load(a) - load(b) || (a.workerId < b.workerId ? -1 : 1));
 }
 
@@ -139,11 +159,17 @@ export function openWorkers(model: string, fleet: FleetView, avoid: ReadonlySet<
  * Decides where a request goes: to the least busy worker that has the model; else to one that is loading it; else to
  * the hive that has it on disk, is healthy and has the most memory free; else nowhere, with the reasons.
  */
-export function place(request: PlacementRequest, fleet: FleetView): Placement {
+export function place(request: PlacementRequest, household: FleetView): Placement {
   const { model, avoid, backend, device } = request;
+  const fleet =
+    request.hives === undefined
+      ? household
+      : { hives: household.hives.filter(({ hiveId }) => request.hives?.has(hiveId)) };
   const hives = fleet.hives.filter(usable);
   const degraded = new Set(hives.filter((hive) => hive.health === "degraded").map((hive) => hive.hiveId));
-  const workers = hives.flatMap((hive) => hive.workers).filter((worker) => worker.model === model);
+  const workers = hives
+    .flatMap((hive) => hive.workers)
+    .filter((worker) => worker.model === model && suits(worker, request));
   const avoided = (worker: WorkerView) => avoid?.has(worker.workerId) === true;
 
   const worker = best(

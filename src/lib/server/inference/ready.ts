@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { RbeeError, toRbeeError, type ErrorCode } from "@rbee/contract";
+import { modelNotFound } from "#lib/server/models/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Loading } from "./loading.ts";
-import { place, type FleetView, type Placement, type WorkerView } from "./placement.ts";
+import { place, type FleetView, type Placement, type Where, type WorkerView } from "./placement.ts";
 
 /** How long a hive that is only just starting is waited for. */
 const hiveWaitMs = 15_000;
@@ -21,12 +22,18 @@ export interface ReadyOptions {
 }
 
 /**
- * Gives a worker that has the model ready, loading it when it must.
+ * Gives a worker that has the model ready, loading it when it must: within `waitMs`, or as long as the household lets
+ * requests wait.
  * @throws {RbeeError} `model_loading` when it takes longer than the household lets requests wait, `model_not_found`,
  * `hive_down`, `insufficient_ram`, `insufficient_vram`, and what made a load fail. Rejects with the signal's reason
  * when the client leaves; the load goes on for the others.
  */
-export type EnsureReady = (model: string, signal: AbortSignal, avoid: ReadonlySet<string>) => Promise<WorkerView>;
+export type EnsureReady = (
+  model: string,
+  signal: AbortSignal,
+  avoid: ReadonlySet<string>,
+  options?: { where?: Where | undefined; waitMs?: number | undefined },
+) => Promise<WorkerView>;
 
 const nothing = Symbol("nothing");
 const endedCodes: ReadonlySet<ErrorCode> = new Set(["worker_not_found", "worker_crashed", "worker_spawn_failed"]);
@@ -52,18 +59,6 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
   }
 }
 
-/** The error about a model that nobody has; it lists those that exist. */
-export function modelNotFound(model: string, known: readonly string[], reasons: readonly string[]): RbeeError {
-  return new RbeeError("model_not_found", `No hive of this household has the model ${model}.`, {
-    param: "model",
-    details: { models: known, reasons },
-    suggestion:
-      known.length === 0
-        ? "Put a GGUF model into a hive's models folder."
-        : `It has: ${known.slice(0, 20).join(", ")}.`,
-  });
-}
-
 /** The error that a refused placement is told as. */
 export function refusal(
   model: string,
@@ -83,7 +78,7 @@ export function refusal(
 }
 
 export function createEnsureReady(options: ReadyOptions): EnsureReady {
-  const { fleet, models, progress, loading, inFlight, loadWaitMs } = options;
+  const { fleet, models, progress, loading, inFlight } = options;
 
   const stillLoading = (model: string) => {
     const done = progress(model);
@@ -94,11 +89,11 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
     });
   };
 
-  return async (model, signal, avoid) => {
+  return async (model, signal, avoid, { where = {}, waitMs: loadWaitMs = options.loadWaitMs } = {}) => {
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
     const gone = new Set<string>();
-    const decide = () => place({ model, avoid }, without(fleet(), gone));
+    const decide = () => place({ ...where, model, avoid }, without(fleet(), gone));
     let decision = decide();
     if (decision.kind === "use") return decision.worker;
     const leave = inFlight.wait();
@@ -109,7 +104,7 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
         if (decision.kind !== "refuse") {
           const awaited = decision.kind === "wait" ? decision.worker.workerId : undefined;
           try {
-            const worker = await within(loading.share(model, decision), loadWaitMs - elapsed(), signal);
+            const worker = await within(loading.share(model, decision, where), loadWaitMs - elapsed(), signal);
             if (worker === nothing) throw stillLoading(model);
             return worker;
           } catch (thrown) {

@@ -112,7 +112,10 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
     end(error, error);
   };
   const onAbort = () => {
-    end(left(), null);
+    // Who was told to end it may still be reading; who left is not.
+    const { reason } = signal as { reason: unknown };
+    if (reason instanceof RbeeError) fail(reason);
+    else end(left(), null);
   };
   // One timer that looks at the time of the last byte costs less than one that every token moves.
   const watch = () => {

@@ -1,13 +1,14 @@
-import type { RbeeError, Timings } from "@rbee/contract";
+import type { RbeeError } from "@rbee/contract";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
+import type { TokenCounts } from "./metering.ts";
 
 /** What one request turned out to be, told once when it is over. */
 export interface RequestLog {
   /** The hive that answers. */
   at(hiveId: string): void;
   /** Ends the entry; only the first call counts. `firstTextAt` is by `performance.now()`. */
-  end(outcome: { error: RbeeError | null; timings: Timings | null; firstTextAt: number | null }): void;
+  end(outcome: { error: RbeeError | null; timings: TokenCounts | null; firstTextAt: number | null }): void;
 }
 
 export function openRequestLog(options: {
@@ -16,9 +17,11 @@ export function openRequestLog(options: {
   model: string;
   requestId: string;
   now: () => number;
+  /** Hears which hive answers. */
+  at?: (hiveId: string) => void;
   record: (entry: UsageEntry) => void;
 }): RequestLog {
-  const { person, keyName, model, requestId, now, record } = options;
+  const { person, keyName, model, requestId, now, at, record } = options;
   const startedAt = now();
   const clock = performance.now();
   let hiveId: string | null = null;
@@ -26,6 +29,7 @@ export function openRequestLog(options: {
   return {
     at(id) {
       hiveId = id;
+      at?.(id);
     },
     end({ error, timings, firstTextAt }) {
       if (ended) return;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { HiveClient, RbeeError, Worker, WorkerSpawn } from "@rbee/contract";
+import type { ModelsService } from "#lib/server/models/index.ts";
 import { viewOf } from "./loading.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import { consider, place, type FleetView, type Placement } from "./placement.ts";
@@ -8,6 +9,8 @@ import { consider, place, type FleetView, type Placement } from "./placement.ts"
 export interface SpawnChoice {
   readonly hiveId: string;
   readonly name: string;
+  /** The model's id, where it was named by an alias. */
+  readonly model: string;
   /** One plain clause for each hive that was considered. */
   readonly reasons: readonly string[];
 }
@@ -24,7 +27,7 @@ export interface Spawning {
     waitMs: number;
     signal: AbortSignal;
   }): Promise<SpawnChoice>;
-  /** Starts a worker; its model is not loaded yet. @throws {RbeeError} what the hive answers. */
+  /** Starts a worker with what was decided about its model; it is not loaded yet. @throws {RbeeError} what the hive answers. */
   start(hiveId: string, request: WorkerSpawn): Promise<Worker>;
   /** The worker now. @throws {RbeeError} what the hive answers. */
   look(hiveId: string, workerId: string): Promise<Worker>;
@@ -38,11 +41,13 @@ export function createSpawning(options: {
   fleet: () => FleetView;
   client: (hiveId: string) => HiveClient;
   fresh: FreshWorkers;
+  models: Pick<ModelsService, "resolve" | "spawnOptions">;
   refusal: (model: string, placement: Extract<Placement, { kind: "refuse" }>) => RbeeError;
 }): Spawning {
-  const { fleet, client, fresh, refusal } = options;
+  const { fleet, client, fresh, models, refusal } = options;
   return {
-    async choose({ model, hiveId, waitMs, signal }) {
+    async choose({ model: named, hiveId, waitMs, signal }) {
+      const model = models.resolve(named);
       const deadline = performance.now() + waitMs;
       for (;;) {
         const hives = fleet()
@@ -51,7 +56,7 @@ export function createSpawning(options: {
         const placement = place({ model }, { hives });
         if (placement.kind === "load") {
           const { hiveId: chosen, name } = placement.hive;
-          return { hiveId: chosen, name, reasons: consider(model, { hives }) };
+          return { hiveId: chosen, name, model, reasons: consider(model, { hives }) };
         }
         if (placement.kind !== "refuse") throw new Error("a fleet without workers can only load or refuse");
         if (!placement.soon || performance.now() > deadline) throw refusal(model, placement);
@@ -59,7 +64,7 @@ export function createSpawning(options: {
       }
     },
     async start(hiveId, body) {
-      const worker = await client(hiveId).spawnWorker({ body });
+      const worker = await client(hiveId).spawnWorker({ body: { ...models.spawnOptions(body.model), ...body } });
       // A chat that comes before the hive's next heartbeat waits for this worker instead of starting another.
       fresh.add({ ...viewOf(hiveId, worker), state: worker.state });
       return worker;

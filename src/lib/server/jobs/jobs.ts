@@ -5,6 +5,7 @@ import type { Person } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
 import type { HivesService } from "#lib/server/hives/index.ts";
 import type { InferenceService } from "#lib/server/inference/index.ts";
+import type { ModelsService } from "#lib/server/models/index.ts";
 import type { Provisioning } from "#lib/server/provisioning/index.ts";
 import { hiveAdopt } from "./operations/hive-adopt.ts";
 import { hiveCheck } from "./operations/hive-check.ts";
@@ -34,6 +35,7 @@ export interface JobsOptions {
   /** The queen's data folder. */
   home: string;
   hives: Pick<HivesService, "registry" | "contact">;
+  models: Pick<ModelsService, "resolve">;
   inference: Pick<InferenceService, "chat" | "spawning">;
   provisioning: Provisioning;
   log: Logger;

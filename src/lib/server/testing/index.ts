@@ -42,7 +42,7 @@ export const fromHere: ClientInfo = { address: "127.0.0.1", userAgent: "test", l
 
 export function person(role: Role = "admin", name = "Ann"): Person {
   const user = { id: randomUUID(), name, role, created_at: 0, last_seen_at: null };
-  return { user, via: "key", sessionId: null, keyId: null };
+  return { user, via: "key", sessionId: null, keyId: null, lane: null };
 }
 
 export const newHiveId = (): string => `hive:${randomUUID()}`;

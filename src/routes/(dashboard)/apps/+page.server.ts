@@ -17,10 +17,12 @@ export const actions: Actions = {
     const person = personOf(event);
     const form = await event.request.formData();
     const expiry = textOf(form, "expires_in_s");
+    const lane = textOf(form, "lane");
     return attempt(() => {
       const input = parseInput(keyRequestSchema, {
         name: textOf(form, "name"),
         ...(expiry === "" ? {} : { expires_in_s: Number(expiry) }),
+        ...(lane === "" ? {} : { lane }),
       });
       return { createdKey: event.locals.queen.accounts.keys.create(person, input) };
     });

@@ -1,4 +1,5 @@
 import { RbeeError, type Lane } from "@rbee/contract";
+import type { Where } from "../placement.ts";
 import { FairQueue, type Ticket } from "./fair-queue.ts";
 
 /** A worker that could answer, how many requests it answers at once, and how many more it would take now. */
@@ -9,6 +10,7 @@ export interface OpenWorker<W> {
 }
 
 export interface SeatRequest {
+  readonly requestId: string;
   readonly model: string;
   readonly userId: string;
   readonly userName: string;
@@ -17,6 +19,8 @@ export interface SeatRequest {
   readonly cost: number;
   /** Workers that this request must not be given. */
   readonly avoid: ReadonlySet<string>;
+  /** Where alone it may be answered; anywhere when left out. */
+  readonly where?: Where | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -29,6 +33,7 @@ export interface Seat<W> {
 
 /** One request that waits, as it is shown to people. */
 export interface Waiter {
+  readonly requestId: string;
   readonly model: string;
   readonly lane: Lane;
   readonly userId: string;
@@ -40,7 +45,7 @@ export interface Waiter {
 
 export interface WaitingRoomOptions<W> {
   /** The workers that have the model ready, the best place first. */
-  readonly open: (model: string, avoid: ReadonlySet<string>) => readonly OpenWorker<W>[];
+  readonly open: (model: string, avoid: ReadonlySet<string>, where?: Where) => readonly OpenWorker<W>[];
   /** Counts a request at a worker until the answer is called. */
   readonly enter: (worker: W) => () => void;
   /** So many requests may wait for one model. */
@@ -85,8 +90,10 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
   /** Mean duration of an answer by model, in milliseconds. */
   const durations = new Map<string, number>();
 
-  const freeWorker = ({ model, avoid }: SeatRequest): W | undefined =>
-    open(model, avoid).find(({ freeSlots }) => freeSlots > 0)?.worker;
+  const freeWorker = ({ model, avoid, where }: SeatRequest): W | undefined =>
+    open(model, avoid, where).find(({ freeSlots }) => freeSlots > 0)?.worker;
+
+  const isClosedTo = ({ model, avoid, where }: SeatRequest): boolean => open(model, avoid, where).length === 0;
 
   const sit = (request: SeatRequest, worker: W): Seat<W> => {
     const { model, userId, cost } = request;
@@ -118,7 +125,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
       next.item.settle(worker === undefined ? null : sit(next.item.request, worker));
     }
     for (const ticket of queue.order())
-      if (open(model, ticket.item.request.avoid).length === 0 && queue.remove(ticket)) ticket.item.settle(null);
+      if (isClosedTo(ticket.item.request) && queue.remove(ticket)) ticket.item.settle(null);
     if (queue.size === 0) queues.delete(model);
   };
 
@@ -148,7 +155,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
       if (known === undefined) {
         const worker = freeWorker(request);
         if (worker !== undefined) return sit(request, worker);
-        if (open(model, request.avoid).length === 0) return null;
+        if (isClosedTo(request)) return null;
       }
       const queue = known ?? new FairQueue<Waiting<W>>();
       refuseWhenFull(request, queue);
@@ -176,6 +183,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
     waiting: () =>
       [...queues].flatMap(([model, queue]) =>
         queue.order().map(({ lane, item: { request, since } }, index) => ({
+          requestId: request.requestId,
           model,
           lane,
           userId: request.userId,

@@ -8,6 +8,7 @@ import {
 } from "@rbee/contract";
 import { inParallel, narrate, step } from "@rbee/jobs";
 import type { HivesService, HiveState } from "#lib/server/hives/index.ts";
+import type { ModelsService } from "#lib/server/models/index.ts";
 import { performOnHive, type HiveJobParts } from "./hive-job.ts";
 import { hiveNamed } from "./hive-named.ts";
 import { holdersOf, isCalled, isUp } from "./household-models.ts";
@@ -20,6 +21,7 @@ const lookLimitMs = 15_000;
 type Request = Extract<JobRequest, { operation: "model_delete" }>;
 interface Parts extends HiveJobParts {
   readonly hives: Pick<HivesService, "registry" | "contact">;
+  readonly models: Pick<ModelsService, "resolve">;
 }
 
 /**
@@ -29,7 +31,7 @@ interface Parts extends HiveJobParts {
  */
 export function modelDelete(parts: Parts, request: Request): Operation {
   const { hives } = parts;
-  const model = formatModelReference(parseModelReference(request.model));
+  const model = parts.models.resolve(formatModelReference(parseModelReference(request.model)));
   const named = request.hive === undefined ? undefined : hiveNamed(hives, request.hive);
 
   const deleteOn = async (hive: HiveState): Promise<Record<string, unknown>> => {

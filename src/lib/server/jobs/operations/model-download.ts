@@ -9,6 +9,7 @@ import {
 } from "@rbee/contract";
 import { narrate, step } from "@rbee/jobs";
 import type { HivesService, HiveState } from "#lib/server/hives/index.ts";
+import type { ModelsService } from "#lib/server/models/index.ts";
 import { performOnHive, type HiveJobParts } from "./hive-job.ts";
 import { hiveNamed } from "./hive-named.ts";
 import { holdersOf, isUp, type Holder } from "./household-models.ts";
@@ -27,6 +28,7 @@ const neighboursLimitMs = 130_000;
 type Request = Extract<JobRequest, { operation: "model_download" }>;
 interface Parts extends HiveJobParts {
   readonly hives: Pick<HivesService, "registry" | "contact">;
+  readonly models: Pick<ModelsService, "resolve">;
 }
 
 /**
@@ -37,7 +39,7 @@ interface Parts extends HiveJobParts {
 export function modelDownload(parts: Parts, request: Request): Operation {
   const { hives } = parts;
   const reference = parseModelReference(request.model);
-  const model = formatModelReference(reference);
+  const model = parts.models.resolve(formatModelReference(reference));
   const named = request.hive === undefined ? undefined : hiveNamed(hives, request.hive);
   if (named === undefined && reference.kind === "file" && hives.registry.all().length !== 1)
     throw new RbeeError("invalid_request", "A file lies on one machine, and none was named.", {

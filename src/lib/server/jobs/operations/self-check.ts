@@ -5,7 +5,7 @@ import { inParallel, narrate, step } from "@rbee/jobs";
 import { sql } from "drizzle-orm";
 import type { Person } from "#lib/server/accounts/index.ts";
 import { tables, type Db } from "#lib/server/db/index.ts";
-import { fleetModels, type HivesService } from "#lib/server/hives/index.ts";
+import type { HivesService } from "#lib/server/hives/index.ts";
 import type { InferenceService } from "#lib/server/inference/index.ts";
 import { askHives } from "./ask-hives.ts";
 import type { Operation } from "./operation.ts";
@@ -94,7 +94,7 @@ async function checkKey(home: string): Promise<void> {
 
 async function checkChat(parts: Parts, person: Person, signal: AbortSignal): Promise<Record<string, unknown>> {
   const { hives, inference } = parts;
-  if (!fleetModels(hives.registry.all()).some(({ id }) => id === demoModel)) {
+  if (!hives.registry.all().some(({ capabilities }) => capabilities?.models.some(({ id }) => id === demoModel))) {
     narrate({ action: "skipped", level: "warn", message: `No machine has ${demoModel}, so no question was asked.` });
     return { skipped: true };
   }

@@ -23,7 +23,7 @@ interface Parts {
  * @throws {RbeeError} `node_not_found` when the named hive is not enrolled.
  */
 export function workerSpawn({ hives, inference: { spawning } }: Parts, request: SpawnRequest): Operation {
-  const { model, hive_id, backend, device } = request;
+  const { model, hive_id, backend, device, slots, context_length } = request;
   const named = hive_id === undefined ? undefined : hiveNamed(hives, hive_id);
 
   const choose = (signal: AbortSignal): Promise<SpawnChoice> =>
@@ -63,9 +63,11 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         { timeoutMs: 30_000, actor, message: `Starting a worker on ${choice.name}` },
         async () => {
           const worker = await spawning.start(choice.hiveId, {
-            model,
+            model: choice.model,
             ...(backend === undefined ? {} : { backend }),
             ...(device === undefined ? {} : { device }),
+            ...(slots === undefined ? {} : { slots }),
+            ...(context_length === undefined ? {} : { context_length }),
           });
           narrate({ action: "started", message: `${worker.worker_id} starts on ${worker.device}.` });
           return worker;

@@ -1,0 +1,3 @@
+export { createModels, modelNotFound } from "./models.ts";
+export type { ModelDecisions } from "./store.ts";
+export type * from "./types.ts";

@@ -1,0 +1,38 @@
+import { RbeeError, type HiveModel } from "@rbee/contract";
+import type { ModelDecisions } from "./store.ts";
+
+/**
+ * Refuses decisions that no worker could be started with.
+ * @throws {RbeeError} `invalid_request` with the field in `param`, and what is possible.
+ */
+export function refuseImpossible(
+  modelId: string,
+  { contextLength, extendContext, gpuLayers }: ModelDecisions,
+  copies: readonly Pick<HiveModel, "context_length" | "memory">[],
+): void {
+  const trained = trainedContext(copies);
+  if (contextLength !== null && trained !== null && contextLength > trained && !extendContext)
+    throw new RbeeError(
+      "invalid_request",
+      `${modelId} was trained for ${trained} tokens of context, and ${contextLength} are asked for.`,
+      {
+        param: "context_length",
+        details: { trained_context_length: trained, requested: contextLength },
+        suggestion:
+          "Take at most that, or ask for more on purpose with extend_context (--extend-context); answers get worse.",
+      },
+    );
+  const layers = Math.max(...copies.map(({ memory }) => memory?.layers ?? Number.POSITIVE_INFINITY), 0);
+  // The output counts as one more layer.
+  if (gpuLayers !== null && copies.length > 0 && gpuLayers > layers + 1)
+    throw new RbeeError("invalid_request", `${modelId} has ${layers} layers and its output, and ${gpuLayers} are asked for.`, {
+      param: "gpu_layers",
+      details: { layers, most: layers + 1, requested: gpuLayers },
+      suggestion: `Take at most ${layers + 1}, or leave it to rbee (auto), which puts all of them on the GPU.`,
+    });
+}
+
+/** What a model was trained for, in tokens; null when no copy's header says so. */
+export function trainedContext(copies: readonly Pick<HiveModel, "context_length">[]): number | null {
+  return copies.find(({ context_length }) => context_length !== null)?.context_length ?? null;
+}

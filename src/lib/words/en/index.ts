@@ -9,5 +9,7 @@ import { home } from "./home.ts";
 import { jobs } from "./jobs.ts";
 import { machines } from "./machines.ts";
 import { people } from "./people.ts";
+import { queue } from "./queue.ts";
+import { workers } from "./workers.ts";
 
-export const en = { frame, entry, home, machines, addMachine, jobs, chat, apps, people, account, docs };
+export const en = { frame, entry, home, machines, workers, queue, addMachine, jobs, chat, apps, people, account, docs };

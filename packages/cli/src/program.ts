@@ -27,6 +27,7 @@ import { keyRevoke } from "./key/revoke.ts";
 import { modelList } from "./model/list.ts";
 import { modelPull } from "./model/pull.ts";
 import { modelRemove } from "./model/remove.ts";
+import { modelSearch } from "./model/search.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
 import { doctor } from "./queen/doctor.ts";
@@ -73,7 +74,7 @@ export function createProgram(): Command {
     ...[workerList, workerSpawn, workerStop, workerHealth, workerLogs],
   ]);
   noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobFollow, jobCancel]);
-  noun(program, "model", "the models of the household", [modelList, modelPull, modelRemove]);
+  noun(program, "model", "the models of the household", [modelList, modelSearch, modelPull, modelRemove]);
   noun(program, "setup", "other names of the hive commands", [
     (setup) => {
       hiveAdd(setup, "add-node");

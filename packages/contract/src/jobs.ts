@@ -22,7 +22,7 @@ const installation = {
   ssh: sshAccessSchema.optional(),
 };
 
-/** Everything that can take more than a second is a job of one of these kinds. */
+/** Everything that can take more than a second is a job of one of these kinds. Jobs of `/v2/tasks` are not kept. */
 export const jobOperationSchema = z
   .enum([
     "hive_check",
@@ -40,6 +40,7 @@ export const jobOperationSchema = z
     "worker_spawn",
     "worker_stop",
     "self_check",
+    "task",
   ])
   .meta({ id: "JobOperation" });
 export type JobOperation = z.infer<typeof jobOperationSchema>;

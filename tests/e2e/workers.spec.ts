@@ -43,7 +43,7 @@ test("a worker is loaded, watched, read and stopped", async ({ page }) => {
     await page.getByRole("button", { name: "Load a model" }).first().click();
     await page.getByLabel("Model", { exact: true }).selectOption("bee-tiny");
     await page.getByLabel("Slots").fill("3");
-    await page.getByLabel("Context").fill("256");
+    await page.getByLabel("Context").fill("1024");
     await page.getByRole("button", { name: "Load it" }).click();
     await expect(page.getByRole("heading", { name: "Load a model: bee-tiny" })).toBeVisible();
     await expect(page.getByText(/took/u)).toBeVisible({ timeout: 60_000 });
@@ -115,7 +115,7 @@ test("the queue is seen by everybody, each under their own name only, and left a
     await test.step("the administrator sees who waits", async () => {
       const row = page.getByRole("row", { name: /Mia/u });
       await expect(row).toContainText("next");
-      await expect(row).toContainText("a free slot");
+      await expect(row).toContainText("waits for a free slot");
       await expect(page.getByRole("row", { name: /you/u }).first()).toContainText("being answered");
     });
 

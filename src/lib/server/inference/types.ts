@@ -1,7 +1,16 @@
-import type { ChatRequest, Lane, modelListSchema, modelSchema, QueueEntry, RbeeError } from "@rbee/contract";
+import type {
+  ChatRequest,
+  Lane,
+  modelListSchema,
+  modelSchema,
+  PlacementExplanation,
+  QueueEntry,
+  RbeeError,
+} from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Where, WorkerView } from "./placement.ts";
+import type { ExplainQuery } from "./explanation.ts";
 import type { Reply } from "./reply.ts";
 
 export interface RequestContext {
@@ -42,6 +51,11 @@ export interface Inference {
   model(person: Person, id: string): z.infer<typeof modelSchema>;
   /** Everybody who waits for a slot, by model, in the order of their turn. Members see no names but their own. */
   queue(person: Person): QueueEntry[];
+  /**
+   * Where a request for this model would go now, and what speaks for and against each hive.
+   * @throws {RbeeError} `model_not_found`, `node_not_found`.
+   */
+  explain(person: Person, name: string, query: ExplainQuery): PlacementExplanation;
   /**
    * Answers a chat, loading the model first when it must; the response streams when the request asks for it.
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,

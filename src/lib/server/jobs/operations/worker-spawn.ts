@@ -27,7 +27,7 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
   const named = hive_id === undefined ? undefined : hiveNamed(hives, hive_id);
 
   const choose = (signal: AbortSignal): Promise<SpawnChoice> =>
-    spawning.choose({ model, hiveId: hive_id, waitMs: hiveWaitMs - 1_000, signal });
+    spawning.choose({ model, hiveId: hive_id, backend, device, waitMs: hiveWaitMs - 1_000, signal });
 
   const load = async (choice: SpawnChoice, started: Worker, signal: AbortSignal): Promise<Worker> => {
     for (;;) {
@@ -62,11 +62,9 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         "spawn",
         { timeoutMs: 30_000, actor, message: `Starting a worker on ${choice.name}` },
         async () => {
-          const worker = await spawning.start(choice.hiveId, {
-            model: choice.model,
-            ...(backend === undefined ? {} : { backend }),
-            ...(device === undefined ? {} : { device }),
-          });
+          if (choice.evicts !== null)
+            narrate({ action: "evicting", message: `${choice.evicts} makes room, having nothing to do.` });
+          const worker = await spawning.start(choice);
           narrate({ action: "started", message: `${worker.worker_id} starts on ${worker.device}.` });
           return worker;
         },

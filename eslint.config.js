@@ -26,7 +26,7 @@ const restrict = (files, patterns, ignores = []) => ({
 
 const speaksHttp = packages(["hive", "worker", "cli"], "The queen speaks to hives over HTTP.");
 const domainsByIndex = {
-  regex: "^#lib/server/[^/]+/(?!index\\.ts$)|^(?:\\.\\./)+[^./]+/(?!index\\.ts$)",
+  regex: "^#lib/server/[^/]+/(?!index\\.ts$)|^(?:\\.\\./)+(?!tests/support/)[^./]+/(?!index\\.ts$)",
   message: "Domains meet through their index.ts.",
 };
 const servicesAreMadeOnce = {

@@ -20,8 +20,8 @@ const retries = {
 };
 
 function errors() {
-  const rows = Object.entries(errorCatalogue).map(([code, { status, type, retry, summary }]) =>
-    row(`\`${code}\``, String(status), `\`${type}\``, retries[retry], summary),
+  const rows = Object.entries(errorCatalogue).map(([code, { status, type, retry, summary, suggestion }]) =>
+    row(`\`${code}\``, String(status), `\`${type}\``, retries[retry], summary, suggestion),
   );
   return `${header}# Errors
 
@@ -31,11 +31,11 @@ Every error has one shape, on every endpoint and in the last event of a stream t
 { "error": { "message": "…", "type": "…", "param": null, "code": "…", "details": {}, "suggestion": "…" } }
 \`\`\`
 
-\`code\` is one of these. \`details\` and \`suggestion\` are left out when there is nothing to say. "Retried" is what rbee
-does by itself before you see the error.
+\`code\` is one of these. \`details\` is left out when there is nothing to say; \`suggestion\` says what to do, better than
+the last column where more is known. "Retried" is what rbee does by itself before you see the error.
 
-${row("code", "status", "type", "retried", "when")}
-${row("---", "---", "---", "---", "---")}
+${row("code", "status", "type", "retried", "when", "what to do")}
+${row("---", "---", "---", "---", "---", "---")}
 ${rows.join("\n")}
 `;
 }

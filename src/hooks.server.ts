@@ -59,7 +59,7 @@ export const handleError: HandleServerError = ({ error, kind, event }) => {
     status,
     message,
     code: isErrorCode(code) ? code : "internal_error",
-    suggestion: suggestion ?? "",
+    suggestion,
     requestId,
   };
 };

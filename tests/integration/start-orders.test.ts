@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { joinedHive, type TestHive } from "../support/hive.ts";
 import { startHousehold, type Household } from "../support/household.ts";
-import { freePort, startProcess } from "../support/process.ts";
+import { freePort, startProcess, tenTimesAsFast } from "../support/process.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const fastClock = fileURLToPath(new URL("../support/fast-clock.js", import.meta.url));
 /** How much faster the hive's clock goes. */
 const factor = 10;
 
@@ -31,7 +29,7 @@ describe("queen and hive find each other", { timeout: 60_000 }, () => {
   let logs: ReturnType<typeof logsFrom>;
   beforeEach(async () => {
     household = await startHousehold({ localHive: false });
-    hive = await joinedHive(household, "attic", { NODE_OPTIONS: `--import=${fastClock}` });
+    hive = await joinedHive(household, "attic", tenTimesAsFast);
   }, 30_000);
   afterEach(async () => {
     await hive.stop();

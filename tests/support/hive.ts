@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { hiveClient, type HiveClient } from "@rbee/contract";
 import { temporaryFolder } from "./folder.ts";
 import { freePort, startProcess, type TestProcess } from "./process.ts";
@@ -20,25 +21,41 @@ export interface TestHive {
   stop(): Promise<void>;
 }
 
+/** Where a hive runs and what it is made of, when it is not an ordinary one. */
+export interface HivePlace {
+  /** Its address there. Default loopback. */
+  readonly host?: string;
+  /** A command that becomes the hive in the end and gives it another machine to see. */
+  readonly through?: readonly string[];
+  /** All its workers are stand-ins with this fault: see stand-in-worker.js. */
+  readonly workersThat?: string;
+}
+
+const standIns = fileURLToPath(new URL("hive-with-stand-ins.ts", import.meta.url));
+
 /** Starts a hive; `flags` as on its command line, for example `--queen URL --join-token T`. */
 export async function startHive(
   name: string,
   flags: readonly string[] = [],
   env: Record<string, string> = {},
+  { host = "127.0.0.1", through = [], workersThat }: HivePlace = {},
 ): Promise<TestHive> {
   const folder = temporaryFolder(`hive-${name}`);
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
+  const program = workersThat === undefined ? "packages/hive/bin/rbee-hive.js" : standIns;
+  const fault = workersThat === undefined ? [] : [workersThat];
   const launch = async (extra: readonly string[]): Promise<TestProcess> => {
-    const started = startProcess(["packages/hive/bin/rbee-hive.js", "--name", name, ...extra], {
+    const environment = {
       RBEE_HIVE_HOME: folder.path,
       RBEE_HIVE_PORT: String(port),
-      RBEE_HIVE_HOST: "127.0.0.1",
+      RBEE_HIVE_HOST: host,
       RBEE_CONFIG_DIR: join(folder.path, "config"),
       RBEE_WORKER_THREADS: "1",
       RBEE_MDNS: "false",
       ...env,
-    });
+    };
+    const started = startProcess([program, "--name", name, ...extra, ...fault], environment, through);
     await waitFor(`the start of hive ${name}`, async () => {
       if (started.child.exitCode !== null) throw new Error(`the hive exited:\n${started.output()}`);
       return (await fetch(`${url}/health`)).ok;
@@ -80,9 +97,10 @@ export async function joinedHive(
   household: Household,
   name: string,
   env: Record<string, string> = {},
+  { queenUrl = household.url, ...place }: HivePlace & { queenUrl?: string } = {},
 ): Promise<TestHive> {
   const { token } = await household.admin.createJoinToken({ body: {} });
-  const hive = await startHive(name, ["--queen", household.url, "--join-token", token], env);
+  const hive = await startHive(name, ["--queen", queenUrl, "--join-token", token], env, place);
   await household.readyHive(name).catch(async (error: unknown) => {
     const output = hive.process.output();
     await hive.stop();

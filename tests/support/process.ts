@@ -5,6 +5,11 @@ import { fileURLToPath } from "node:url";
 
 export const projectRoot = fileURLToPath(new URL("../../", import.meta.url));
 
+/** Environment of a process under test that lives ten times as fast: see fast-clock.js. */
+export const tenTimesAsFast = {
+  NODE_OPTIONS: `--import=${fileURLToPath(new URL("fast-clock.js", import.meta.url))}`,
+} as const;
+
 /** A real process under test, with everything it wrote. */
 export interface TestProcess {
   readonly child: ChildProcess;
@@ -17,10 +22,18 @@ export interface TestProcess {
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>;
 }
 
-/** Starts a program with the Node that runs the tests; its environment is only what is given, plus PATH and HOME. */
-export function startProcess(args: readonly string[], env: Record<string, string>, cwd = projectRoot): TestProcess {
-  const child = spawn(process.execPath, args, {
-    cwd,
+/**
+ * Starts a program with the Node that runs the tests; its environment is only what is given, plus PATH and HOME.
+ * @param through a command that becomes the program in the end, as `ip netns exec NAME` does
+ */
+export function startProcess(
+  args: readonly string[],
+  env: Record<string, string>,
+  through: readonly string[] = [],
+): TestProcess {
+  const [program = process.execPath, ...rest] = [...through, process.execPath, ...args];
+  const child = spawn(program, rest, {
+    cwd: projectRoot,
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

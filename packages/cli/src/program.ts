@@ -27,6 +27,7 @@ import { keyRevoke } from "./key/revoke.ts";
 import { modelList } from "./model/list.ts";
 import { modelPull } from "./model/pull.ts";
 import { modelRemove } from "./model/remove.ts";
+import { modelSearch } from "./model/search.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
 import { doctor } from "./queen/doctor.ts";
@@ -38,7 +39,9 @@ import { userInvite } from "./user/invite.ts";
 import { userList } from "./user/list.ts";
 import { userRemove } from "./user/remove.ts";
 import { userRole } from "./user/role.ts";
+import { workerHealth } from "./worker/health.ts";
 import { workerList } from "./worker/list.ts";
+import { workerLogs } from "./worker/logs.ts";
 import { workerSpawn } from "./worker/spawn.ts";
 import { workerStop } from "./worker/stop.ts";
 
@@ -67,9 +70,11 @@ export function createProgram(): Command {
     ...[hiveStart, hiveStop, hiveLogs, hiveUninstall, hiveAdd, hiveUpdate, hiveRemove],
   ]);
   noun(hive, "token", "tokens with which machines join", [tokenCreate, tokenList, tokenRevoke]);
-  noun(program, "worker", "the processes that hold models", [workerList, workerSpawn, workerStop]);
+  noun(program, "worker", "the processes that hold models", [
+    ...[workerList, workerSpawn, workerStop, workerHealth, workerLogs],
+  ]);
   noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobFollow, jobCancel]);
-  noun(program, "model", "the models of the household", [modelList, modelPull, modelRemove]);
+  noun(program, "model", "the models of the household", [modelList, modelSearch, modelPull, modelRemove]);
   noun(program, "setup", "other names of the hive commands", [
     (setup) => {
       hiveAdd(setup, "add-node");

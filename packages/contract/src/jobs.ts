@@ -9,6 +9,7 @@ import {
   workerIdSchema,
 } from "./identifiers.ts";
 import { modelReferenceSchema } from "./model-reference.ts";
+import { workerSpawnSchema } from "./workers.ts";
 import { installMethodSchema, sshAccessSchema, sshDestinationSchema } from "./machines.ts";
 
 /** A hive by its id, its name, or the name it is registered under. */
@@ -21,7 +22,7 @@ const installation = {
   ssh: sshAccessSchema.optional(),
 };
 
-/** Everything that can take more than a second is a job of one of these kinds. */
+/** Everything that can take more than a second is a job of one of these kinds. Jobs of `/v2/tasks` are not kept. */
 export const jobOperationSchema = z
   .enum([
     "hive_check",
@@ -39,6 +40,7 @@ export const jobOperationSchema = z
     "worker_spawn",
     "worker_stop",
     "self_check",
+    "task",
   ])
   .meta({ id: "JobOperation" });
 export type JobOperation = z.infer<typeof jobOperationSchema>;
@@ -209,6 +211,8 @@ export const jobRequestSchema = z
         hive_id: hiveIdSchema.optional().describe("Where; rbee chooses when it is left out."),
         backend: backendSchema.optional(),
         device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
+        slots: workerSpawnSchema.shape.slots,
+        context_length: workerSpawnSchema.shape.context_length,
       })
       .describe("Starts a worker and waits until its model is loaded."),
     z

@@ -92,6 +92,8 @@ describe("what a worker is promised", () => {
 
   it("goes by the size of the files where the header is silent", () => {
     const silent = { ...model, facts: null };
-    expect(memoryNeed(silent, { backend: "cuda", slots: 4 }, false).device_mb).toBe(Math.ceil(112 * memorySafety));
+    expect(memoryNeed(silent, { backend: "cuda", slots: 4 }, false).device_mb).toBe(
+      Math.ceil((112 + 320) * memorySafety),
+    );
   });
 });

@@ -23,6 +23,8 @@ export type ModelMemoryFacts = z.infer<typeof modelMemoryFactsSchema>;
 
 /** Tokens of context per slot that a worker takes when nothing is asked for, at most. */
 export const defaultContextLimit = 8_192;
+/** Requests that a worker answers at once when nothing is asked for. */
+export const defaultSlots = 4;
 /** Head room on an estimate before a worker is started. */
 export const memorySafety = 1.2;
 
@@ -41,6 +43,18 @@ const gpuOverheadBytes = 320 * bytesPerMb;
 const batchTokens = { cpu: 512, gpu: 2_048 } as const;
 /** Copies of a layer's input that are alive at once while a batch is computed. */
 const activations = 6;
+
+/** The facts of a model of which nothing is known but its size. */
+export const unknownMemoryFacts: ModelMemoryFacts = {
+  layers: null,
+  embedding_length: null,
+  feed_forward_length: null,
+  vocabulary_size: null,
+  cache_values_per_token: null,
+  windowed_cache_values_per_token: 0,
+  window: null,
+  recurrent_values: 0,
+};
 
 export interface MemoryQuestion {
   readonly backend: Backend;
@@ -154,14 +168,8 @@ export function memoryNeed(
   question: MemoryQuestion,
   sharesRam: boolean,
 ): MemoryNeed {
-  const { facts } = model;
-  const process = Math.ceil(processBytes / bytesPerMb);
+  const estimate = estimateMemory({ ...model, facts: model.facts ?? unknownMemoryFacts }, question);
   const onGpu = question.backend !== "cpu";
-  const size = Math.ceil(model.sizeBytes / bytesPerMb);
-  const estimate =
-    facts === null
-      ? { device_mb: onGpu ? size : size + process, ram_mb: onGpu ? process : size + process }
-      : estimateMemory({ ...model, facts }, question);
   const safe = (mb: number) => Math.ceil(mb * memorySafety);
   if (!onGpu) return { device_mb: 0, ram_mb: safe(estimate.ram_mb) };
   return sharesRam

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dataHome, flag, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+import { hubSettings } from "./hub.ts";
 
 const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
 
@@ -57,23 +58,7 @@ export const hiveSettings = {
     fallback: () => undefined,
     description: "More folders with models, separated by colons; each model is a folder with a GGUF file.",
   }),
-  hubUrl: setting({
-    env: "HF_ENDPOINT",
-    toml: "models.hub_url",
-    schema: z
-      .url({ protocol: /^https?$/u, error: "must be an http or https URL" })
-      .transform((url) => url.replace(/\/+$/u, "")),
-    fallback: () => "https://huggingface.co",
-    description: "Hub that models are downloaded from.",
-  }),
-  hubToken: setting({
-    env: "HF_TOKEN",
-    toml: "models.hub_token",
-    schema: optionalText,
-    fallback: () => undefined,
-    secret: true,
-    description: "Token of the hub, for models that are private or that one has to ask for.",
-  }),
+  ...hubSettings,
   downloadStallS: setting({
     env: "RBEE_DOWNLOAD_STALL",
     toml: "models.download_stall_s",

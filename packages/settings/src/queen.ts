@@ -12,6 +12,7 @@ import {
   setting,
   text,
 } from "./define.ts";
+import { hubSettings } from "./hub.ts";
 
 /** Every setting of the queen. */
 export const queenSettings = {
@@ -135,6 +136,7 @@ export const queenSettings = {
     fallback: () => "~/.local/share/rbee/source",
     description: "Where the git method clones to on such machines.",
   }),
+  ...hubSettings,
   announce: setting({
     env: "RBEE_MDNS",
     toml: "network.mdns",

@@ -7,6 +7,7 @@ import { createAccounts, type Accounts, type AccountsService } from "#lib/server
 import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
+import { createHub, type Hub } from "#lib/server/hub/index.ts";
 import { createInference, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
@@ -24,6 +25,7 @@ import {
   writeRunFile,
   type StartReport,
 } from "#lib/server/startup/index.ts";
+import { createTasks, type Tasks } from "#lib/server/tasks/index.ts";
 import { createUsage, type Usage } from "#lib/server/usage/index.ts";
 import { openLog } from "./log.ts";
 
@@ -37,9 +39,11 @@ export interface Queen {
   readonly household: Household;
   readonly accounts: Accounts;
   readonly hives: Hives;
+  readonly hub: Hub;
   readonly inference: Inference;
   readonly models: Models;
   readonly jobs: HouseholdJobs;
+  readonly tasks: Tasks;
   readonly machines: Machines;
   readonly usage: Usage;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
@@ -161,7 +165,9 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     now,
     settings,
   });
+  const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -176,9 +182,11 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     household,
     accounts,
     hives,
+    hub,
     inference,
     models,
     jobs,
+    tasks,
     machines: provisioning,
     usage,
     metrics,
@@ -205,6 +213,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     inference.closeStreams();
     models.stop();
     hives.closeStreams();
+    await tasks.stop();
     await jobs.stop();
     await provisioning.stop();
     await hives.stop();

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { perform, verb, type CommonOptions } from "../command.ts";
 import { hiveTable } from "../hive/table.ts";
 import { modelTable } from "../model/list.ts";
-import { workerTable, workersOf } from "../worker/list.ts";
+import { workerTable } from "../worker/list.ts";
 
 /** The whole household for people: one sentence, then a table of each kind of thing that there is. */
 export function statusText(url: string, fleet: FleetSnapshot): string {
@@ -16,7 +16,10 @@ export function statusText(url: string, fleet: FleetSnapshot): string {
     `${counted(fleet.models.length, "model")}, ${loaded} loaded`,
     `${fleet.totals.tokens_per_s.toFixed(1)} tokens/s`,
   ].join(" · ");
-  const tables = [hiveTable(fleet.hives, fleet.ts), workerTable(workersOf(fleet.hives)), modelTable(fleet)];
+  const workers = fleet.hives.flatMap((hive) =>
+    hive.workers.map((worker) => ({ ...worker, hive_id: hive.hive_id, hive: hive.name })),
+  );
+  const tables = [hiveTable(fleet.hives, fleet.ts), workerTable(workers), modelTable(fleet)];
   return [sentence, ...tables.filter((text) => text !== "")].join("\n\n");
 }
 

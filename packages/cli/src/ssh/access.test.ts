@@ -86,7 +86,7 @@ describe.skipIf(!hasTerminals)("on a terminal", () => {
     const run = place.start([...start, "--accept-fingerprint", fingerprint], { terminal: true });
     await run.shows("Password of vince on attic: ");
     run.child.stdin.write("s3cret-wrong\n");
-    await run.shows("not the right one");
+    await run.shows("not the right one.\r\nPassword of vince on attic: ");
     run.child.stdin.write("s3cret-right\n");
     const { exitCode, out } = await run.ended;
     expect(exitCode).toBe(0);

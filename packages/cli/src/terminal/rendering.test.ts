@@ -123,6 +123,11 @@ describe("arguments", () => {
     expect(pick(entries, "ada", "user", names).id).toBe("1");
     expect(pick(entries, "3", "user", names).id).toBe("3");
     expect(() => pick(entries, "bob", "user", names)).toThrow("2 users are called bob.");
+    const workers = ["worker:a1b2c3", "worker:a1b2ff", "worker:77aa00"].map((id) => ({ id, name: "bee-tiny" }));
+    expect(pick(workers, "77aa", "worker", names).id).toBe("worker:77aa00");
+    expect(pick(workers, "worker:a1b2c", "worker", names).id).toBe("worker:a1b2c3");
+    expect(() => pick(workers, "a1b2", "worker", names)).toThrow("The ids of 2 workers begin with a1b2.");
+    expect(() => pick(workers, "77", "worker", names)).toThrow("There is no worker 77.");
     expect(() => pick(entries, "Eve", "user", names)).toThrow("There is no user Eve.");
   });
 });

@@ -1,6 +1,7 @@
 import type { EndpointTable } from "../endpoint.ts";
 import { hivesEndpoints } from "./hives.ts";
 import { householdEndpoints } from "./household.ts";
+import { hubEndpoints } from "./hub.ts";
 import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
@@ -14,6 +15,7 @@ export const queenEndpoints = {
   ...inferenceEndpoints,
   ...modelsEndpoints,
   ...hivesEndpoints,
+  ...hubEndpoints,
   ...workersEndpoints,
   ...machinesEndpoints,
   ...jobsEndpoints,

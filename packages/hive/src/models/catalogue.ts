@@ -1,11 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { modelIdSchema } from "@rbee/contract";
+import { modelIdSchema, partsOf } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { ModelDatabase, ModelRecord } from "./database.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
-import { partsOf } from "./split-files.ts";
 
 export interface LocalFile {
   /** Absolute. */

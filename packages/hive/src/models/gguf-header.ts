@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import { gguf, GGMLFileQuantizationType } from "@huggingface/gguf";
-import type { ModelMemoryFacts } from "@rbee/contract";
-import { memoryFactsOf, positiveInteger, type Metadata } from "./memory-facts.ts";
+import { memoryFactsOf, positiveInteger, type GgufMetadata, type ModelMemoryFacts } from "@rbee/contract";
 
 /** What a GGUF file's header says about the model in it. */
 export interface GgufHeader {
@@ -78,7 +77,7 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
     allowLocalFile: true,
     computeParametersCount: true,
   });
-  const values = metadata as unknown as Metadata;
+  const values = metadata as unknown as GgufMetadata;
   const parts = positiveInteger(values["split.count"]) ?? 1;
   const end = tensorInfos.reduce(
     (last, tensor) => Math.max(last, Number(tensorDataOffset + tensor.offset) + tensorBytes(tensor)),

@@ -1,5 +1,4 @@
-import { modelIdSchema } from "@rbee/contract";
-import { stemOf } from "./split-files.ts";
+import { modelIdSchema, stemOf } from "@rbee/contract";
 
 /**
  * Ids for a model that is named by its file: the file's name first, then with the owner of the repository, then

@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { modelFileSchema, RbeeError, type FileReference, type ModelGrant, type ModelUpdate } from "@rbee/contract";
+import {
+  modelFileSchema,
+  partsOf,
+  RbeeError,
+  type FileReference,
+  type ModelGrant,
+  type ModelUpdate,
+} from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { BrokenModel, LocalModel, ModelCatalogue } from "./catalogue.ts";
 import type { FileRecord, ModelDatabase, ModelRecord } from "./database.ts";
@@ -9,7 +16,6 @@ import { readGgufHeader } from "./gguf-header.ts";
 import type { ModelGrants } from "./grants.ts";
 import { idsFor } from "./ids.ts";
 import { sha256Of } from "./sha256.ts";
-import { partsOf } from "./split-files.ts";
 
 export interface ModelStoreOptions {
   /** The hive's own folder of models: the only one that is ever written to. */

@@ -12,9 +12,15 @@ export type Mood =
       readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: "redirect"; readonly to: string }
+  /** Takes the question and never answers it. */
+  | { readonly kind: "hang" }
+  /** Answers this instead. */
+  | { readonly kind: "body"; readonly text: string }
   /** Sends the whole file whatever was asked for. */
   | { readonly kind: "ignore range" }
-  | { readonly kind: "other bytes" };
+  | { readonly kind: "other bytes" }
+  /** Answers with a page of some other service; for descriptions only. */
+  | { readonly kind: "garbage" };
 
 export interface HubRequest {
   readonly method: string;
@@ -27,6 +33,16 @@ interface StoredFile {
   readonly content: Buffer;
   sha256: string;
   etag: string;
+}
+
+/** What the hub says of a repository beside its files. */
+export interface RepositoryCard {
+  readonly downloads?: number;
+  readonly likes?: number;
+  readonly gated?: false | "auto" | "manual";
+  readonly private?: boolean;
+  readonly lastModified?: string;
+  readonly gguf?: { readonly total: number; readonly architecture: string; readonly context_length: number };
 }
 
 /** Sends so many bytes at a time; 0 as delay sends as fast as it goes. */
@@ -42,7 +58,7 @@ export interface Pace {
 export class FakeHub {
   readonly requests: HubRequest[] = [];
   readonly moods: Mood[] = [];
-  /** For the description of a repository, in front of everything else. */
+  /** For the description of a repository and for searches, in front of everything else. */
   readonly listingMoods: Mood[] = [];
   readonly commit = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
   /** A repository that only this token may see. */
@@ -51,11 +67,14 @@ export class FakeHub {
   /** Files are sent from here on a redirect, as hubs do. */
   redirectTo: string | undefined;
   readonly #files = new Map<string, StoredFile>();
+  readonly #cards = new Map<string, RepositoryCard>();
   #server: Server | undefined;
+  #host = "127.0.0.1";
   #port = 0;
   #running = 0;
 
-  static async start(): Promise<FakeHub> {
+  /** @param host where it listens; the address that its `url` names. */
+  static async start(host = "127.0.0.1"): Promise<FakeHub> {
     const hub = new FakeHub();
     const server = createServer((request, response) => {
       hub.#running += 1;
@@ -64,14 +83,15 @@ export class FakeHub {
       });
       void hub.#answer(request, response);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     hub.#server = server;
+    hub.#host = host;
     hub.#port = (server.address() as AddressInfo).port;
     return hub;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host}:${this.#port}`;
   }
 
   /** The requests for files, in order. */
@@ -89,6 +109,11 @@ export class FakeHub {
     const sha256 = createHash("sha256").update(content).digest("hex");
     this.#files.set(`${repository}/${path}`, { content, sha256, etag: `"${sha256.slice(0, 16)}"` });
     return sha256;
+  }
+
+  /** What searches and the description of a repository tell. */
+  describe(repository: string, card: RepositoryCard): void {
+    this.#cards.set(repository, card);
   }
 
   /** From now on the hub announces another hash than the file has. */
@@ -110,13 +135,16 @@ export class FakeHub {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = decodeURIComponent(new URL(request.url ?? "/", this.url).pathname);
+    const { pathname, searchParams } = new URL(request.url ?? "/", this.url);
+    const path = decodeURIComponent(pathname);
     const { range, authorization } = request.headers;
     this.requests.push({ method: request.method ?? "", path, range, authorization });
     const listing = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/u.exec(path);
     const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/u.exec(path);
     if (this.token !== undefined && authorization !== `Bearer ${this.token}`) {
       fail(response, 401, { "x-error-code": authorization === undefined ? "GatedRepo" : "InvalidToken" });
+    } else if (path === "/api/models") {
+      this.#search(searchParams, response);
     } else if (listing !== null) {
       this.#list(listing[1] ?? "", listing[2] ?? "", response);
     } else if (file !== null) {
@@ -124,12 +152,37 @@ export class FakeHub {
     } else fail(response, 404);
   }
 
-  #list(repository: string, revision: string, response: ServerResponse): void {
+  /** Does what the next mood for listings says; false when there is none. */
+  #misbehave(response: ServerResponse): boolean {
     const mood = this.listingMoods.shift();
-    if (mood?.kind === "status") {
-      fail(response, mood.status, mood.headers);
-      return;
-    }
+    if (mood?.kind === "status") fail(response, mood.status, mood.headers);
+    else if (mood?.kind === "body") response.end(mood.text);
+    else if (mood?.kind === "garbage")
+      response.writeHead(200, { "content-type": "text/html" }).end("<html>Please sign in to the Wi-Fi</html>");
+    else return mood?.kind === "hang";
+    return true;
+  }
+
+  /** Repositories with GGUF files whose name holds every word, the most downloaded first. */
+  #search(query: URLSearchParams, response: ServerResponse): void {
+    if (this.#misbehave(response)) return;
+    const words = (query.get("search") ?? "").toLowerCase().split(/\s+/u);
+    const repositories = new Set(
+      [...this.#files.keys()]
+        .filter((name) => name.endsWith(".gguf"))
+        .map((name) => name.split("/").slice(0, 2).join("/")),
+    );
+    const found = [...repositories]
+      .filter((repository) => words.every((word) => repository.toLowerCase().includes(word)))
+      .map((id) => ({ id, ...this.#cards.get(id) }))
+      .sort((a, b) => (b.downloads ?? 0) - (a.downloads ?? 0))
+      .slice(0, Number(query.get("limit") ?? 20));
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(found));
+  }
+
+  #list(repository: string, revision: string, response: ServerResponse): void {
+    if (this.#misbehave(response)) return;
     const files = [...this.#files].filter(([name]) => name.startsWith(`${repository}/`));
     if (files.length === 0) {
       fail(response, 401, { "x-error-code": "RepoNotFound" });
@@ -142,6 +195,8 @@ export class FakeHub {
     response.writeHead(200, { "content-type": "application/json" });
     response.end(
       JSON.stringify({
+        id: repository,
+        ...this.#cards.get(repository),
         sha: this.commit,
         siblings: [
           { rfilename: "README.md", size: 12 },
@@ -185,19 +240,20 @@ export class FakeHub {
     range: string | undefined,
     response: ServerResponse,
   ): Promise<void> {
-    const asked = mood?.kind === "ignore range" ? undefined : /^bytes=(\d+)-$/u.exec(range ?? "")?.[1];
+    const [, asked, last] = mood?.kind === "ignore range" ? [] : (/^bytes=(\d+)-(\d*)$/u.exec(range ?? "") ?? []);
     const start = asked === undefined ? 0 : Number(asked);
     const whole = mood?.kind === "other bytes" ? Buffer.alloc(content.length, 7) : content;
     if (start >= whole.length) {
       fail(response, 416);
       return;
     }
-    const body = whole.subarray(start);
+    const end = last === undefined || last === "" ? whole.length : Math.min(whole.length, Number(last) + 1);
+    const body = whole.subarray(start, end);
     response.writeHead(asked === undefined ? 200 : 206, {
       "content-type": "application/octet-stream",
       "content-length": String(body.length),
       etag,
-      ...(asked === undefined ? {} : { "content-range": `bytes ${start}-${whole.length - 1}/${whole.length}` }),
+      ...(asked === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${whole.length}` }),
     });
     const limit = mood?.kind === "cut" || mood?.kind === "stall" ? Math.min(mood.afterBytes, body.length) : body.length;
     await this.#write(body.subarray(0, limit), response);

@@ -1,4 +1,4 @@
-type Value = string | number;
+type Value = string | number | readonly string[];
 
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, "utf8");
@@ -19,8 +19,13 @@ function numbers(...values: [value: number | bigint, bytes: 4 | 8][]): Buffer {
 }
 
 function pair(key: string, value: Value): Buffer {
-  const typed = typeof value === "string" ? Buffer.concat([numbers([8, 4]), text(value)]) : numbers([4, 4], [value, 4]);
-  return Buffer.concat([text(key), typed]);
+  const typed =
+    typeof value === "string"
+      ? [numbers([8, 4]), text(value)]
+      : typeof value === "number"
+        ? [numbers([4, 4], [value, 4])]
+        : [numbers([9, 4], [8, 4], [BigInt(value.length), 8]), ...value.map(text)];
+  return Buffer.concat([text(key), ...typed]);
 }
 
 /**

@@ -8,4 +8,6 @@ import type { DirectAnswering, EndpointName } from "./endpoint.ts";
 export const appCalls = {
   chat: ({ queen, person, body, header, requestId, signal }) =>
     queen.inference.chat(person, body, { requestId, lane: laneOf(header("x-rbee-lane"), person), signal }),
+  task: async ({ queen, person, body, header, requestId, signal }) =>
+    queen.tasks.start(person, body, { requestId, lane: laneOf(header("x-rbee-lane"), person), signal }),
 } satisfies { [N in EndpointName]?: DirectAnswering<N> };

@@ -235,13 +235,14 @@ function send(
 
 /** A slot of a worker that has the model: found or loaded, and waited for in turn. */
 async function takeSeat(parts: ChatParts, request: Attempt, avoid: Set<string>): Promise<Seat<WorkerView>> {
-  const { chat, user, lane, where, signal } = request;
+  const { chat, user, lane, where, signal, requestId } = request;
   const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
     const ready = await parts.ensureReady(chat.model, signal, avoid, { where });
     // One that had failed this request was waited for until its hive said itself that it is ready again.
     avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
+      requestId,
       model: chat.model,
       userId: user.id,
       userName: user.name,

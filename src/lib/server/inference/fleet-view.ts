@@ -1,4 +1,4 @@
-import { memorySafety, type WorkerTelemetry } from "@rbee/contract";
+import { defaultSlots, memorySafety, type WorkerTelemetry } from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { HiveView, WorkerView } from "./placement.ts";
@@ -7,8 +7,6 @@ import type { HiveView, WorkerView } from "./placement.ts";
 const telemetryLagMs = 3_000;
 /** A worker that was told to stop has gone by then, or does not go. */
 const leavingLimitMs = 40_000;
-/** Slots of a worker on a hive that does not say how many it takes. */
-const usualSlots = 4;
 
 /** What this queen knows of workers before their hives' heartbeats say so. */
 export interface FreshWorkers {
@@ -112,7 +110,7 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
       ),
     },
     limitMb: capabilities?.memory_limit_mb ?? null,
-    usualSlots: capabilities?.worker_slots ?? usualSlots,
+    usualSlots: capabilities?.worker_slots ?? defaultSlots,
     workers: [...fresh.merge(hiveId, reported), ...notes.reserved(hiveId)].map((worker) => ({
       ...worker,
       running: Math.max(worker.running, inFlight.at(worker.workerId)),

@@ -417,14 +417,16 @@ describe("more requests than slots", () => {
     // Four slots and one ahead.
     const running = await Promise.all(Array.from({ length: 5 }, () => chat()));
     const late = chat();
-    await eventually(() => inference.queue(admin).length === 1);
-    expect(inference.queue(admin)).toMatchObject([{ model: "bee", lane: "interactive", position: 1, mine: false }]);
-    expect(inference.queue(person("member"))[0]?.user).toBeNull();
+    await eventually(() => inference.queue(admin).data.length === 1);
+    expect(inference.queue(admin).data).toMatchObject([
+      { model: "bee", lane: "interactive", position: 1, mine: false },
+    ]);
+    expect(inference.queue(person("member")).data[0]?.user).toBeNull();
     expect(inference.requests()).toEqual({ running: 5, waiting: 1 });
     held[0]?.();
     await running[0]?.text();
     await late;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
     for (const end of held) end();
   });
 
@@ -437,11 +439,11 @@ describe("more requests than slots", () => {
     );
     await Promise.all(Array.from({ length: 5 }, () => chat()));
     const waits = chat().catch(() => undefined);
-    await eventually(() => inference.queue(admin).length === 1);
+    await eventually(() => inference.queue(admin).data.length === 1);
     const refused = await chat().catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "queue_full", status: 429 });
     client.abort();
     await waits;
-    expect(inference.queue(admin)).toEqual([]);
+    expect(inference.queue(admin).data).toEqual([]);
   });
 });

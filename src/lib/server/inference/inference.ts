@@ -9,7 +9,7 @@ import { answerChat, type ActiveRelay } from "./chat.ts";
 import { createInFlight } from "./in-flight.ts";
 import { openWorkers, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createOpenRequests } from "./open-requests.ts";
+import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import type { Spawning } from "./spawning.ts";
 import { createSupply, type SupplyOptions } from "./supply.ts";
@@ -66,7 +66,7 @@ export function createInference(options: InferenceOptions): InferenceService {
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
-  const open = createOpenRequests();
+  const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
   const connection = (hiveId: string): HiveConnection => {
@@ -117,8 +117,11 @@ export function createInference(options: InferenceOptions): InferenceService {
       model: request.model,
       requestId,
       now,
+      at: (hiveId) => {
+        board.at(requestId, hiveId);
+      },
       record: (row) => {
-        open.close(requestId);
+        board.remove(requestId);
         options.record(row);
       },
     });
@@ -130,7 +133,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     if (client.aborted || stopping) ending.abort();
     client.addEventListener("abort", onLeft, { once: true });
     waiting.add(ending);
-    open.add(requestId, { userId: person.user.id, ending });
+    board.post({ requestId, person, model: request.model, lane, ending });
     try {
       return await answerChat(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
@@ -157,18 +160,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     readiness: supply.readiness,
     explain: (_person, name, query) => supply.explain(name, query),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
-    queue: (person) =>
-      room.waiting().map(({ model, lane, position, userId, userName, waitingSince }) => {
-        const mine = userId === person.user.id;
-        return {
-          model,
-          lane,
-          position,
-          waiting_s: Math.max(0, performance.now() - waitingSince) / 1_000,
-          mine,
-          user: mine || person.user.role === "admin" ? userName : null,
-        };
-      }),
+    queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, name) {
       const id = options.models.resolve(name);
@@ -183,7 +175,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     },
     chat,
     cancel(person, requestId) {
-      open.cancel(person, requestId);
+      board.cancel(person, requestId);
     },
     closeStreams() {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));

@@ -27,9 +27,9 @@ export interface Loading {
   reserved(hiveId: string): readonly WorkerView[];
   /**
    * Stops what has to go, then starts a worker; its model is not loaded yet. Until the hive knows of it, its memory is
-   * promised to nobody else. @throws {RbeeError} what the hive answers.
+   * promised to nobody else. @param wishes what is to be other than the household decided. @throws {RbeeError} what the hive answers.
    */
-  start(model: string, placement: Load): Promise<Worker>;
+  start(model: string, placement: Load, wishes?: Partial<WorkerSpawn>): Promise<Worker>;
 }
 
 /** Nobody can say how this load would have ended. */
@@ -136,8 +136,10 @@ export function createLoading(options: {
     );
   };
 
-  const spawn = async (model: string, { hive: { hiveId }, backend, device, evicts }: Load): Promise<Worker> => {
-    const body = { ...spawnOptions(model), model, backend, device };
+  const spawn = async (model: string, placement: Load, wishes: Partial<WorkerSpawn>): Promise<Worker> => {
+    const { backend, device, evicts } = placement;
+    const { hiveId } = placement.hive;
+    const body = { ...spawnOptions(model), ...wishes, model, backend, device };
     const deadline = performance.now() + freedWithinMs;
     for (;;)
       try {
@@ -150,7 +152,7 @@ export function createLoading(options: {
   };
 
   // Until the first await nothing else runs: no other decision is made before memory is promised and victims are marked.
-  const start: Loading["start"] = async (model, placement) => {
+  const start: Loading["start"] = async (model, placement, wishes = {}) => {
     const { hiveId } = placement.hive;
     const reservation: WorkerView = {
       workerId: `start:${++numbered}`,
@@ -167,7 +169,7 @@ export function createLoading(options: {
     for (const { workerId } of placement.evicts) fresh.leaves(workerId);
     try {
       await evict(model, placement);
-      const worker = await spawn(model, placement);
+      const worker = await spawn(model, placement, wishes);
       // Who comes before the hive's next heartbeat waits for this worker instead of starting another.
       fresh.add({ ...viewOf(hiveId, worker), state: worker.state, promised: placement.promised });
       return worker;

@@ -17,9 +17,11 @@ export function openRequestLog(options: {
   model: string;
   requestId: string;
   now: () => number;
+  /** Hears which hive answers. */
+  at?: (hiveId: string) => void;
   record: (entry: UsageEntry) => void;
 }): RequestLog {
-  const { person, keyName, model, requestId, now, record } = options;
+  const { person, keyName, model, requestId, now, at, record } = options;
   const startedAt = now();
   const clock = performance.now();
   let hiveId: string | null = null;
@@ -27,6 +29,7 @@ export function openRequestLog(options: {
   return {
     at(id) {
       hiveId = id;
+      at?.(id);
     },
     end({ error, timings, firstTextAt }) {
       if (ended) return;

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backend, HiveClient, RbeeError, Worker } from "@rbee/contract";
+import {
+  toRbeeError,
+  type Backend,
+  type HiveClient,
+  type RbeeError,
+  type Worker,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { ModelsService } from "#lib/server/models/index.ts";
-import { toRbeeError } from "@rbee/contract";
 import type { Breaker } from "./breaker.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import { countsAgainst, loadFailure, viewOf, type Loading } from "./loading.ts";
@@ -20,6 +26,7 @@ export interface SpawnChoice {
   /** The models of workers that are stopped to make room, in words; null when there are none. */
   readonly evicts: string | null;
   readonly placement: Extract<Placement, { kind: "load" }>;
+  readonly options: Partial<WorkerSpawn>;
 }
 
 /** Workers that somebody asks for, rather than a chat. Loads that failed before are no reason not to try. */
@@ -35,6 +42,8 @@ export interface Spawning {
     hiveId?: string | undefined;
     backend?: Backend | undefined;
     device?: string | undefined;
+    /** What is to be other than the household decided for this model. */
+    options?: Partial<WorkerSpawn>;
     waitMs: number;
     signal: AbortSignal;
   }): Promise<SpawnChoice>;
@@ -60,12 +69,13 @@ export function createSpawning(options: {
 }): Spawning {
   const { fleet, client, fresh, tenure, breaker, loading, models, refusal } = options;
   return {
-    async choose({ model: named, hiveId, backend, device, waitMs, signal }) {
+    async choose({ model: named, hiveId, backend, device, options: wishes = {}, waitMs, signal }) {
       const model = models.resolve(named);
       const deadline = performance.now() + waitMs;
       const hives = hiveId === undefined ? undefined : new Set([hiveId]);
+      const options = { ...models.spawnOptions(model), ...wishes };
       for (;;) {
-        const request = { model, hives, backend, device, options: models.spawnOptions(model), another: true };
+        const request = { model, hives, backend, device, options, another: true };
         const now = fleet();
         const placement = place(request, now);
         const late = performance.now() > deadline;
@@ -79,6 +89,7 @@ export function createSpawning(options: {
             reasons: reasonsIn(request, consider(request, now)),
             evicts,
             placement,
+            options: wishes,
           };
         }
         if (placement.kind === "refuse" && (!placement.soon || late)) throw refusal(request, placement);
@@ -93,7 +104,7 @@ export function createSpawning(options: {
         await delay(lookAgainMs, undefined, { signal });
       }
     },
-    start: ({ model, placement }) => loading.start(model, placement),
+    start: ({ model, placement, options: wishes }) => loading.start(model, placement, wishes),
     async look(hiveId, workerId) {
       const worker = await client(hiveId).getWorker({ params: { id: workerId } });
       if (worker.state === "ready" || worker.state === "busy") {

@@ -4,7 +4,7 @@ import type {
   modelListSchema,
   modelSchema,
   PlacementExplanation,
-  QueueEntry,
+  Queue,
   RbeeError,
 } from "@rbee/contract";
 import type { z } from "zod";
@@ -49,8 +49,8 @@ export interface Inference {
   models(person: Person): z.infer<typeof modelListSchema>;
   /** @throws {RbeeError} `model_not_found`. */
   model(person: Person, id: string): z.infer<typeof modelSchema>;
-  /** Everybody who waits for a slot, by model, in the order of their turn. Members see no names but their own. */
-  queue(person: Person): QueueEntry[];
+  /** Who waits, by model and in the order of their turn, and what is being answered. Members see no names but their own. */
+  queue(person: Person): Queue;
   /**
    * Where a request for this model would go now, and what speaks for and against each hive.
    * @throws {RbeeError} `model_not_found`, `node_not_found`.

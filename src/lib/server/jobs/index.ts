@@ -1,2 +1,3 @@
 export { createHouseholdJobs, type JobsService } from "./jobs.ts";
+export { isCalled, isUp } from "./operations/household-models.ts";
 export type * from "./types.ts";

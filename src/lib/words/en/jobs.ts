@@ -22,6 +22,7 @@ export const jobs = {
     worker_spawn: "Load a model",
     worker_stop: "Stop a worker",
     self_check: "Self-check",
+    task: "Answer",
   } satisfies Record<JobOperation, string>,
   states: {
     running: "running",

@@ -1,3 +1,3 @@
 import { endpoint } from "#lib/server/api/index.ts";
 
-export const GET = endpoint("queue", ({ queen, person }) => ({ data: queen.inference.queue(person) }));
+export const GET = endpoint("queue", ({ queen, person }) => queen.inference.queue(person));

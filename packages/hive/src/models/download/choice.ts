@@ -1,5 +1,11 @@
-import { formatModelReference, RbeeError, type HubReference } from "@rbee/contract";
-import { partsOf, splitNameOf, stemOf } from "../split-files.ts";
+import {
+  formatModelReference,
+  ggufCandidates,
+  quantizationOrder,
+  RbeeError,
+  type GgufCandidate,
+  type HubReference,
+} from "@rbee/contract";
 
 /** A file of a repository on the hub. */
 export interface HubFile {
@@ -10,47 +16,7 @@ export interface HubFile {
   readonly sha256: string | null;
 }
 
-/** Taken in this order when a reference names neither file nor quantization: good answers for the memory first. */
-export const quantizationOrder: readonly string[] = [
-  "Q4_K_M",
-  "Q4_K_S",
-  "IQ4_XS",
-  "IQ4_NL",
-  "Q4_0",
-  "MXFP4",
-  "Q5_K_M",
-  "Q5_K_S",
-  "Q6_K",
-  "Q8_0",
-  "Q3_K_M",
-  "F16",
-  "BF16",
-  "F32",
-];
-
-const label = /(?:^|[-._/])((?:UD-)?(?:I?Q[1-8](?:_[A-Z0-9]+)*|TQ[12]_0|MXFP4(?:_MOE)?|BF16|F16|F32))(?=[-._/]|$)/giu;
-/** Projectors and speculative heads, which accompany a model. */
-const companion = /(?:^|\/)(?:mmproj|mtp)[-._]/iu;
-
-/** One model of a repository: a file, or all parts of a split one. */
-interface Candidate {
-  readonly paths: readonly string[];
-  readonly quantization: string | null;
-}
-
-/** What publishers call a file's quantization; the header decides what it is, once the file is here. */
-function labelOf(path: string): string | null {
-  const stem = path.replace(/[^/]*$/u, "") + stemOf(path);
-  return [...stem.matchAll(label)].at(-1)?.[1]?.toUpperCase() ?? null;
-}
-
-function candidatesIn(files: readonly HubFile[]): Candidate[] {
-  return files
-    .filter(({ path }) => /\.gguf$/iu.test(path) && !companion.test(path) && (splitNameOf(path)?.part ?? 1) === 1)
-    .map(({ path }) => ({ paths: partsOf(path), quantization: labelOf(path) }));
-}
-
-function named(reference: HubReference, candidates: readonly Candidate[]): Candidate {
+function named(reference: HubReference, candidates: readonly GgufCandidate[]): GgufCandidate {
   const { repository, file, quantization } = reference;
   const has = candidates.map(({ paths }) => paths[0] ?? "");
   const quantizations = [...new Set(candidates.flatMap((candidate) => candidate.quantization ?? []))];
@@ -60,7 +26,7 @@ function named(reference: HubReference, candidates: readonly Candidate[]): Candi
       details: { files: has, quantizations },
       suggestion: quantizations.length === 0 ? "Take one of its files." : `It has ${quantizations.join(", ")}.`,
     });
-  const one = (fitting: readonly Candidate[]): Candidate | undefined => {
+  const one = (fitting: readonly GgufCandidate[]): GgufCandidate | undefined => {
     const [first, ...more] = fitting;
     if (more.length === 0) return first;
     throw new RbeeError("invalid_request", `Several files of ${repository} fit; name one of them.`, {
@@ -96,7 +62,7 @@ function named(reference: HubReference, candidates: readonly Candidate[]): Candi
  */
 export function chooseFiles(reference: HubReference, files: readonly HubFile[]): HubFile[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
-  return named(reference, candidatesIn(files)).paths.map((path) => {
+  return named(reference, ggufCandidates(files.map(({ path }) => path))).paths.map((path) => {
     const file = byPath.get(path);
     if (file !== undefined) return file;
     throw new RbeeError("download_not_found", `${reference.repository} lacks ${path}, a part of that model.`, {

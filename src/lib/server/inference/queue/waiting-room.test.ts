@@ -14,6 +14,7 @@ let room: WaitingRoom<Worker>;
 
 const nobody = new AbortController().signal;
 const request = (userId: string, more: Partial<SeatRequest> = {}): SeatRequest => ({
+  requestId: "r1",
   model: "bee",
   userId,
   userName: userId,

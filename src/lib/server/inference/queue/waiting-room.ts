@@ -10,6 +10,7 @@ export interface OpenWorker<W> {
 }
 
 export interface SeatRequest {
+  readonly requestId: string;
   readonly model: string;
   readonly userId: string;
   readonly userName: string;
@@ -32,6 +33,7 @@ export interface Seat<W> {
 
 /** One request that waits, as it is shown to people. */
 export interface Waiter {
+  readonly requestId: string;
   readonly model: string;
   readonly lane: Lane;
   readonly userId: string;
@@ -181,6 +183,7 @@ export function createWaitingRoom<W extends { readonly workerId: string }>(
     waiting: () =>
       [...queues].flatMap(([model, queue]) =>
         queue.order().map(({ lane, item: { request, since } }, index) => ({
+          requestId: request.requestId,
           model,
           lane,
           userId: request.userId,

@@ -23,11 +23,22 @@ interface Parts {
  * @throws {RbeeError} `node_not_found` when the named hive is not enrolled.
  */
 export function workerSpawn({ hives, inference: { spawning } }: Parts, request: SpawnRequest): Operation {
-  const { model, hive_id, backend, device } = request;
+  const { model, hive_id, backend, device, slots, context_length } = request;
   const named = hive_id === undefined ? undefined : hiveNamed(hives, hive_id);
 
   const choose = (signal: AbortSignal): Promise<SpawnChoice> =>
-    spawning.choose({ model, hiveId: hive_id, backend, device, waitMs: hiveWaitMs - 1_000, signal });
+    spawning.choose({
+      model,
+      hiveId: hive_id,
+      backend,
+      device,
+      options: {
+        ...(slots === undefined ? {} : { slots }),
+        ...(context_length === undefined ? {} : { context_length }),
+      },
+      waitMs: hiveWaitMs - 1_000,
+      signal,
+    });
 
   const load = async (choice: SpawnChoice, started: Worker, signal: AbortSignal): Promise<Worker> => {
     for (;;) {

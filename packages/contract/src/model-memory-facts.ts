@@ -1,7 +1,7 @@
-import type { ModelMemoryFacts } from "@rbee/contract";
+import type { ModelMemoryFacts } from "./model-memory.ts";
 
-/** The key–value pairs of a GGUF header. */
-export type Metadata = Readonly<Record<string, unknown>>;
+/** The key–value pairs of a GGUF header; of the list of tokens its length alone will do. */
+export type GgufMetadata = Readonly<Record<string, unknown>>;
 
 /** A whole number above 0, else null. */
 export function positiveInteger(value: unknown): number | null {
@@ -27,7 +27,7 @@ function perLayer(value: unknown, layers: number): number[] | null {
   return number === null ? null : new Array<number>(layers).fill(number);
 }
 
-function keepsWindowOnly(metadata: Metadata, architecture: string, layer: number): boolean {
+function keepsWindowOnly(metadata: GgufMetadata, architecture: string, layer: number): boolean {
   const pattern = metadata[`${architecture}.attention.sliding_window_pattern`];
   if (Array.isArray(pattern)) return pattern[layer] === true;
   const period = positiveInteger(pattern) ?? windowPeriods[architecture];
@@ -35,7 +35,7 @@ function keepsWindowOnly(metadata: Metadata, architecture: string, layer: number
 }
 
 /** State of a recurrent layer (Mamba and its kin) per sequence: what it remembers, and the last inputs it looks at. */
-function recurrentValuesPerLayer(metadata: Metadata, architecture: string): number {
+function recurrentValuesPerLayer(metadata: GgufMetadata, architecture: string): number {
   const of = (name: string) => positiveInteger(metadata[`${architecture}.ssm.${name}`]) ?? 0;
   const inner = of("inner_size");
   const state = of("state_size");
@@ -43,7 +43,7 @@ function recurrentValuesPerLayer(metadata: Metadata, architecture: string): numb
 }
 
 /** What the memory of a running model is estimated from. Nothing is guessed: what the header does not say is null. */
-export function memoryFactsOf(metadata: Metadata, architecture: string): ModelMemoryFacts {
+export function memoryFactsOf(metadata: GgufMetadata, architecture: string): ModelMemoryFacts {
   const of = (name: string) => metadata[`${architecture}.${name}`];
   const layers = positiveInteger(of("block_count"));
   const width = positiveInteger(of("embedding_length"));
@@ -55,7 +55,7 @@ export function memoryFactsOf(metadata: Metadata, architecture: string): ModelMe
     feed_forward_length: Array.isArray(feedForward)
       ? positiveInteger(Math.max(...feedForward.map(Number)))
       : positiveInteger(feedForward),
-    vocabulary_size: Array.isArray(tokens) ? positiveInteger(tokens.length) : positiveInteger(of("vocab_size")),
+    vocabulary_size: positiveInteger(Array.isArray(tokens) ? tokens.length : (tokens ?? of("vocab_size"))),
   };
   const unknown = { ...facts, cache_values_per_token: null, windowed_cache_values_per_token: 0, window: null };
   const recurrent = recurrentValuesPerLayer(metadata, architecture);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryFactsOf } from "./memory-facts.ts";
+import { memoryFactsOf } from "./model-memory-facts.ts";
 
 const base = { "a.block_count": 4, "a.embedding_length": 64, "a.attention.head_count": 8 };
 
@@ -34,7 +34,9 @@ describe("what a header says about memory", () => {
       windowed_cache_values_per_token: 3 * 128,
       window: 512,
     });
-    const gemma = Object.fromEntries(Object.entries(windowed).map(([key, value]) => [key.replace(/^a/u, "gemma2"), value]));
+    const gemma = Object.fromEntries(
+      Object.entries(windowed).map(([key, value]) => [key.replace(/^a/u, "gemma2"), value]),
+    );
     expect(memoryFactsOf(gemma, "gemma2")).toMatchObject({ windowed_cache_values_per_token: 2 * 128 });
   });
 

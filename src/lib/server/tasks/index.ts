@@ -1,0 +1,2 @@
+export { createTasks, type TasksService } from "./tasks.ts";
+export type * from "./types.ts";

@@ -248,7 +248,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       heartbeats.queenCalled();
     },
   });
-  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const relay = new Relay({
+    gate,
+    log,
+    connections: (id) => supervisor.get(id).connections(),
+    diedOf: (id) => supervisor.get(id).diedOf(200),
+  });
   const parts: Parts = {
     identity,
     log,

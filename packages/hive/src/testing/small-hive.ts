@@ -101,7 +101,12 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
-  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const relay = new Relay({
+    gate,
+    log,
+    connections: (id) => supervisor.get(id).connections(),
+    diedOf: (id) => supervisor.get(id).diedOf(200),
+  });
   const server = new HiveServer(app, relay);
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {

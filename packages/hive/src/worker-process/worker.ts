@@ -10,6 +10,7 @@ import {
 } from "@rbee/contract";
 import { Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import { readOutOfMemoryKills } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
@@ -70,6 +71,8 @@ export class SupervisedWorker {
   /** Why a serving process says that it must end. */
   #reported: RbeeError | undefined;
   #cancelTimer: () => void = () => {};
+  /** As the system counted them when the process was started. */
+  #outOfMemoryKills: number | null = null;
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
@@ -213,6 +216,37 @@ export class SupervisedWorker {
   }
 
   /**
+   * Why an answer was cut off, as an error to tell; null when that is not known within `limitMs`. A broken connection
+   * is noticed a moment before the end of the process behind it.
+   */
+  async diedOf(limitMs: number): Promise<RbeeError | null> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const check = () => {
+      if (this.#phase.kind !== "serving") resolve(undefined);
+    };
+    const cancel = this.#options.clock.after(limitMs, () => {
+      resolve(undefined);
+    });
+    this.#waiting.add(check);
+    check();
+    await promise;
+    cancel();
+    this.#waiting.delete(check);
+    switch (this.#phase.kind) {
+      case "draining":
+      case "stopped":
+        return new RbeeError("worker_busy", "The worker was stopped before its answer was complete.", {
+          retryAfterS: 1,
+        });
+      case "recovering":
+      case "failed":
+        return this.#error === null ? null : RbeeError.fromBody({ error: this.#error }, "worker_crashed");
+      default:
+        return null;
+    }
+  }
+
+  /**
    * Lets it finish what it answers for up to `drainMs`, then ends it; resolves when the process is gone. A later
    * call with less time shortens the wait.
    */
@@ -265,6 +299,7 @@ export class SupervisedWorker {
     const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
+    this.#outOfMemoryKills = readOutOfMemoryKills();
     const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
       message: (message) => {
         this.#hear(message);
@@ -423,12 +458,27 @@ export class SupervisedWorker {
     });
   }
 
+  #crashError(reason: string): RbeeError {
+    const before = this.#outOfMemoryKills;
+    const outOfMemory = reason === "signal SIGKILL" && before !== null && (readOutOfMemoryKills() ?? 0) > before;
+    if (!outOfMemory)
+      return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+    return new RbeeError(
+      "worker_crashed",
+      `The worker process was ended by the system, which had no memory left (${reason}).`,
+      {
+        details: { reason, out_of_memory: true },
+        suggestion:
+          "Ask for a shorter context or fewer slots, take a smaller model, or end what else needs memory there.",
+      },
+    );
+  }
+
   #crashed(reason: string, readyForMs: number | null): void {
     const { clock, log, process: options } = this.#options;
     this.#crashes = crashesInARow(this.#crashes, readyForMs);
     const error =
-      this.#reported ??
-      new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+      this.#reported ?? (readyForMs === null ? this.#spawnError(reason, undefined) : this.#crashError(reason));
     this.#reported = undefined;
     const waitMs = restartDelayMs(this.#crashes);
     if (waitMs === null) {

@@ -2,10 +2,12 @@ import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type mo
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
+import type { Person } from "#lib/server/accounts/index.ts";
 import type { HiveConnection, HivesService } from "#lib/server/hives/index.ts";
 import { modelNotFound } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
-import { answerChat, type ActiveRelay } from "./chat.ts";
+import { answer, type ActiveRelay } from "./answer.ts";
+import { chatAsk, completionAsk, countAsk, detokenizeAsk, embeddingsAsk, tokenizeAsk, type Ask } from "./asks.ts";
 import { createInFlight } from "./in-flight.ts";
 import { openWorkers, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
@@ -13,8 +15,9 @@ import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
 import type { Spawning } from "./spawning.ts";
 import { createSupply, type SupplyOptions } from "./supply.ts";
-import type { Inference, Readiness } from "./types.ts";
-import { createSendChat } from "./upstream.ts";
+import type { Reply } from "./reply.ts";
+import type { Inference, Readiness, RequestContext } from "./types.ts";
+import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
@@ -94,11 +97,12 @@ export function createInference(options: InferenceOptions): InferenceService {
   const looking = setInterval(() => {
     room.look();
   }, lookAgainMs).unref();
-  const send = createSendChat(agent);
+  const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
-    hives.registry
-      .find(hiveId)
-      ?.heartbeat?.workers.some((worker) => worker.worker_id === workerId && worker.slots_busy !== 0) === true;
+    hives.registry.find(hiveId)?.heartbeat?.workers.some(
+      // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
+      (worker) => worker.worker_id === workerId && worker.slots_busy !== 0 && worker.cpu_pct !== 0,
+    ) === true;
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
     if (to !== "down") return;
@@ -107,10 +111,13 @@ export function createInference(options: InferenceOptions): InferenceService {
         relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
   });
 
-  const chat: InferenceService["chat"] = async (person, asked, context) => {
-    const { requestId, lane, where, seated, signal: client } = context;
+  const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {
+    const { lane, where, seated, signal: client } = context;
+    const requestId = board.free(context.requestId);
     const model = options.models.resolve(asked.model);
-    const request = model === asked.model ? asked : { ...asked, model };
+    const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
+    // Not AbortSignal.any(): it costs a multiple of this, at every request.
+    const ending = new AbortController();
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -122,11 +129,9 @@ export function createInference(options: InferenceOptions): InferenceService {
       },
       record: (row) => {
         board.remove(requestId);
-        options.record(row);
+        if (request.metered) options.record(row);
       },
     });
-    // Not AbortSignal.any(): it costs a multiple of this, at every request.
-    const ending = new AbortController();
     const onLeft = () => {
       ending.abort();
     };
@@ -135,9 +140,9 @@ export function createInference(options: InferenceOptions): InferenceService {
     waiting.add(ending);
     board.post({ requestId, person, model: request.model, lane, ending });
     try {
-      return await answerChat(
+      return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
+        { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {
       const error = client.aborted
@@ -147,7 +152,7 @@ export function createInference(options: InferenceOptions): InferenceService {
           : stopping
             ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
             : toRbeeError(thrown);
-      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "request failed");
       entry.end({ error, timings: null, firstTextAt: null });
       throw error;
     } finally {
@@ -173,7 +178,12 @@ export function createInference(options: InferenceOptions): InferenceService {
         );
       return toModel(found);
     },
-    chat,
+    chat: (person, request, context) => ask(person, chatAsk(request), context),
+    complete: (person, request, context) => ask(person, completionAsk(request), context),
+    embed: (person, request, context) => ask(person, embeddingsAsk(request), context),
+    countTokens: (person, request, context) => ask(person, countAsk(request), context),
+    tokenize: (person, model, request, context) => ask(person, tokenizeAsk(model, request), context),
+    detokenize: (person, model, request, context) => ask(person, detokenizeAsk(model, request), context),
     cancel(person, requestId) {
       board.cancel(person, requestId);
     },

@@ -1,6 +1,10 @@
 import type {
   ChatRequest,
+  CompletionRequest,
+  DetokenizeRequest,
+  EmbeddingsRequest,
   Lane,
+  TokenizeRequest,
   modelListSchema,
   modelSchema,
   PlacementExplanation,
@@ -62,6 +66,16 @@ export interface Inference {
    * `insufficient_vram`, `worker_busy`, `queue_full`, `request_cancelled`, and what hive and worker answer.
    */
   chat(person: Person, request: ChatRequest, context: RequestContext): Promise<Reply>;
+  /** Goes on where a prompt ends. @throws {RbeeError} as `chat`. */
+  complete(person: Person, request: CompletionRequest, context: RequestContext): Promise<Reply>;
+  /** Turns texts into vectors. @throws {RbeeError} as `chat`. */
+  embed(person: Person, request: EmbeddingsRequest, context: RequestContext): Promise<Reply>;
+  /** How many tokens a chat's prompt has; loads the model, since only it can tell. @throws {RbeeError} as `chat`. */
+  countTokens(person: Person, request: ChatRequest, context: RequestContext): Promise<Reply>;
+  /** @throws {RbeeError} as `chat`. */
+  tokenize(person: Person, model: string, request: TokenizeRequest, context: RequestContext): Promise<Reply>;
+  /** @throws {RbeeError} as `chat`. */
+  detokenize(person: Person, model: string, request: DetokenizeRequest, context: RequestContext): Promise<Reply>;
   /**
    * Ends a request that waits or is being answered, with the error `request_cancelled`; without effect on one that is
    * over or never was. @throws {RbeeError} `forbidden` for somebody else's, unless an administrator asks.

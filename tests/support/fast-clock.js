@@ -2,6 +2,9 @@
  * Preloaded (`node --import`) into a process under test, it makes that process live ten times as fast: its timers run
  * and its stopwatch ticks at ten times their speed. A minute of waiting then takes six seconds of the test's.
  */
+import { syncBuiltinESMExports } from "node:module";
+import timers from "node:timers/promises";
+
 const factor = 10;
 
 const now = performance.now.bind(performance);
@@ -18,3 +21,7 @@ const hasten = (name) => {
 };
 hasten("setTimeout");
 hasten("setInterval");
+
+const { setTimeout: delay } = timers;
+timers.setTimeout = (ms = 0, value, options) => delay(ms / factor, value, options);
+syncBuiltinESMExports();

@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly gate: TokenGate;
   /** The connections to a worker; throws why there are none. */
   readonly connections: (workerId: string) => Dispatcher;
+  /** Why a worker that was answering died; null when nobody knows. */
+  readonly diedOf: (workerId: string) => Promise<RbeeError | null>;
   readonly log: Logger;
 }
 
@@ -51,17 +53,20 @@ export class Relay {
     const [, id = "", path = ""] = match;
     try {
       this.#options.gate.check(request.headers.authorization);
-      this.#forward(this.#options.connections(decoded(id)), path, request, response);
+      const workerId = decoded(id);
+      this.#forward(workerId, path, request, response);
     } catch (error) {
       refuse(response, toRbeeError(error));
     }
     return true;
   }
 
-  #forward(worker: Dispatcher, path: string, request: IncomingMessage, response: ServerResponse): void {
+  #forward(workerId: string, path: string, request: IncomingMessage, response: ServerResponse): void {
+    const { connections, diedOf, log } = this.#options;
+    const worker = connections(workerId);
     const method = request.method ?? "GET";
     const headers = passedOn(request.headers);
-    const transfer = new Transfer(response, this.#options.log);
+    const transfer = new Transfer(response, log, async () => diedOf(workerId));
     const dispatch = (body: Buffer | IncomingMessage | null) => {
       worker.dispatch({ path, method, headers, body }, transfer);
     };
@@ -110,14 +115,16 @@ function refuse(response: ServerResponse, error: RbeeError): void {
 class Transfer implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse;
   readonly #log: Logger;
+  readonly #diedOf: () => Promise<RbeeError | null>;
   #controller: Dispatcher.DispatchController | undefined;
   #isStream = false;
   #hasData = false;
   #clientLeft = false;
 
-  constructor(response: ServerResponse, log: Logger) {
+  constructor(response: ServerResponse, log: Logger, diedOf: () => Promise<RbeeError | null>) {
     this.#response = response;
     this.#log = log;
+    this.#diedOf = diedOf;
     response.on("close", () => {
       if (response.writableFinished) return;
       this.#clientLeft = true;
@@ -153,12 +160,16 @@ class Transfer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
+    void this.#cutOff(cause);
+  }
+
+  async #cutOff(cause: Error): Promise<void> {
     const response = this.#response;
     if (this.#clientLeft || response.destroyed) return;
-    const error = new RbeeError("worker_crashed", "The worker process died while it was answering.", {
-      suggestion: "Ask again; the worker is being restarted.",
-      cause,
-    });
+    const error =
+      (await this.#diedOf().catch(() => null)) ??
+      new RbeeError("worker_crashed", "The worker process died while it was answering.", { cause });
+    if (this.#clientLeft || response.destroyed) return;
     this.#log.warn({ cause: cause.message }, "A worker's answer was cut off.");
     if (!response.headersSent) refuse(response, error);
     // The blank line ends whatever event was cut in the middle.

@@ -34,6 +34,17 @@ export function parseVmStat(text: string): number | null {
   return Number.isFinite(free) ? free / bytesPerMb : null;
 }
 
+/** How many processes the kernel has ended since it started because memory ran out; null when it does not say. */
+export function readOutOfMemoryKills({ platform = process.platform, procRoot = "/proc" } = {}): number | null {
+  if (platform !== "linux") return null;
+  try {
+    const count = /^oom_kill (\d+)$/mu.exec(readFileSync(`${procRoot}/vmstat`, "utf8"))?.[1];
+    return count === undefined ? null : Number(count);
+  } catch {
+    return null;
+  }
+}
+
 const execute = promisify(execFile);
 
 /** Main memory now; null when the system does not say. */

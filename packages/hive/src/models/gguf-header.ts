@@ -66,6 +66,15 @@ function tensorBytes({ shape, dtype }: { shape: readonly bigint[]; dtype: number
   return Math.ceil(values / block[0]) * block[1];
 }
 
+async function parsed(path: string) {
+  try {
+    return await gguf(path, { allowLocalFile: true, computeParametersCount: true });
+  } catch (cause) {
+    // The parser speaks of its own variables, and of the path.
+    throw new Error("its header cannot be read, so it is damaged or no GGUF file", { cause });
+  }
+}
+
 /**
  * Reads the header of a GGUF file.
  * @throws {Error} when the file is not GGUF, is cut off, or lacks what every model has.
@@ -73,10 +82,7 @@ function tensorBytes({ shape, dtype }: { shape: readonly bigint[]; dtype: number
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
   const { size } = await stat(path);
   if (size < 24) throw new Error("it is too short to be a GGUF file");
-  const { metadata, tensorInfos, tensorDataOffset, parameterCount } = await gguf(path, {
-    allowLocalFile: true,
-    computeParametersCount: true,
-  });
+  const { metadata, tensorInfos, tensorDataOffset, parameterCount } = await parsed(path);
   const values = metadata as unknown as GgufMetadata;
   const parts = positiveInteger(values["split.count"]) ?? 1;
   const end = tensorInfos.reduce(

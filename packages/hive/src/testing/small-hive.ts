@@ -38,6 +38,7 @@ export interface SmallHiveOptions {
   clock?: Clock;
   loadTimeoutMs?: number;
   idleStopS?: number;
+  memoryLimitMb?: number;
   command?: readonly string[];
   home?: string;
   hubUrl?: string;
@@ -76,6 +77,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     threads: 1,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
+    memoryLimitMb: options.memoryLimitMb,
     sharedMachine: true,
   });
   supervisor.start();
@@ -99,7 +101,12 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
-  const relay = new Relay({ gate, log, connections: (id) => supervisor.get(id).connections() });
+  const relay = new Relay({
+    gate,
+    log,
+    connections: (id) => supervisor.get(id).connections(),
+    diedOf: (id) => supervisor.get(id).diedOf(200),
+  });
   const server = new HiveServer(app, relay);
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {

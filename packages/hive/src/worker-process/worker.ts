@@ -1,6 +1,7 @@
 import {
   RbeeError,
   type ErrorBody,
+  type MemoryNeed,
   type Worker,
   type WorkerCheck,
   type WorkerMessage,
@@ -9,6 +10,7 @@ import {
 } from "@rbee/contract";
 import { Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import { readOutOfMemoryKills } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
@@ -23,11 +25,15 @@ export interface WorkerOptions {
   readonly command: readonly string[];
   readonly process: Omit<WorkerProcessOptions, "socket_path">;
   readonly env: Readonly<Record<string, string>>;
-  /** What it is expected to take of its device, in MB. */
-  readonly needMb: number;
+  /** Whose memory it takes beside main memory. */
+  readonly pool: string;
+  /** What it was promised. */
+  readonly need: MemoryNeed;
   readonly loadTimeoutMs: number;
   /** How long it may have nothing to do before it is stopped; null for ever. */
   readonly idleStopMs: number | null;
+  /** Whether it stays however long it has nothing to do. */
+  readonly isPinned: () => boolean;
   readonly logPath: string;
   readonly runFiles: RunFiles;
   readonly clock: Clock;
@@ -46,7 +52,8 @@ const idleDrainMs = 30_000;
 /** One worker over all its processes. All changes of its state are made here. */
 export class SupervisedWorker {
   readonly id: string;
-  readonly needMb: number;
+  readonly pool: string;
+  readonly need: MemoryNeed;
   readonly logPath: string;
   readonly #options: WorkerOptions;
   readonly #name: string;
@@ -64,10 +71,13 @@ export class SupervisedWorker {
   /** Why a serving process says that it must end. */
   #reported: RbeeError | undefined;
   #cancelTimer: () => void = () => {};
+  /** As the system counted them when the process was started. */
+  #outOfMemoryKills: number | null = null;
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
-    this.needMb = options.needMb;
+    this.pool = options.pool;
+    this.need = options.need;
     this.logPath = options.logPath;
     this.#options = options;
     this.#name = this.id.replaceAll(":", "-");
@@ -135,7 +145,15 @@ export class SupervisedWorker {
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
     const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);
     const { idleMs, stopsInMs } = this.#idle;
-    return { ...told, uptime_s, tokens_per_s, idle_s: seconds(idleMs), stops_in_s: seconds(stopsInMs) };
+    return {
+      ...told,
+      uptime_s,
+      tokens_per_s,
+      idle_s: seconds(idleMs),
+      stops_in_s: this.#options.isPinned() ? null : seconds(stopsInMs),
+      need_device_mb: this.need.device_mb,
+      need_ram_mb: this.need.ram_mb,
+    };
   }
 
   /** Whether its process answers now. A worker that is asked this does not count as used. */
@@ -198,6 +216,37 @@ export class SupervisedWorker {
   }
 
   /**
+   * Why an answer was cut off, as an error to tell; null when that is not known within `limitMs`. A broken connection
+   * is noticed a moment before the end of the process behind it.
+   */
+  async diedOf(limitMs: number): Promise<RbeeError | null> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const check = () => {
+      if (this.#phase.kind !== "serving") resolve(undefined);
+    };
+    const cancel = this.#options.clock.after(limitMs, () => {
+      resolve(undefined);
+    });
+    this.#waiting.add(check);
+    check();
+    await promise;
+    cancel();
+    this.#waiting.delete(check);
+    switch (this.#phase.kind) {
+      case "draining":
+      case "stopped":
+        return new RbeeError("worker_busy", "The worker was stopped before its answer was complete.", {
+          retryAfterS: 1,
+        });
+      case "recovering":
+      case "failed":
+        return this.#error === null ? null : RbeeError.fromBody({ error: this.#error }, "worker_crashed");
+      default:
+        return null;
+    }
+  }
+
+  /**
    * Lets it finish what it answers for up to `drainMs`, then ends it; resolves when the process is gone. A later
    * call with less time shortens the wait.
    */
@@ -250,6 +299,7 @@ export class SupervisedWorker {
     const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
+    this.#outOfMemoryKills = readOutOfMemoryKills();
     const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
       message: (message) => {
         this.#hear(message);
@@ -322,7 +372,11 @@ export class SupervisedWorker {
   }
 
   #stopIdle(): void {
-    const { idleStopMs, log, process: options } = this.#options;
+    const { idleStopMs, isPinned, log, process: options } = this.#options;
+    if (isPinned()) {
+      this.#idle.again();
+      return;
+    }
     log.info(
       { worker_id: this.id, model: options.model },
       `${options.model} had nothing to do for ${Math.round((idleStopMs ?? 0) / 1_000)} s; stopping it.`,
@@ -404,12 +458,27 @@ export class SupervisedWorker {
     });
   }
 
+  #crashError(reason: string): RbeeError {
+    const before = this.#outOfMemoryKills;
+    const outOfMemory = reason === "signal SIGKILL" && before !== null && (readOutOfMemoryKills() ?? 0) > before;
+    if (!outOfMemory)
+      return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+    return new RbeeError(
+      "worker_crashed",
+      `The worker process was ended by the system, which had no memory left (${reason}).`,
+      {
+        details: { reason, out_of_memory: true },
+        suggestion:
+          "Ask for a shorter context or fewer slots, take a smaller model, or end what else needs memory there.",
+      },
+    );
+  }
+
   #crashed(reason: string, readyForMs: number | null): void {
     const { clock, log, process: options } = this.#options;
     this.#crashes = crashesInARow(this.#crashes, readyForMs);
     const error =
-      this.#reported ??
-      new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
+      this.#reported ?? (readyForMs === null ? this.#spawnError(reason, undefined) : this.#crashError(reason));
     this.#reported = undefined;
     const waitMs = restartDelayMs(this.#crashes);
     if (waitMs === null) {

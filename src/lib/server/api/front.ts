@@ -1,13 +1,15 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { queenEndpoints, type Endpoint } from "@rbee/contract";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Front } from "#lib/server/queen.ts";
 import { appCalls } from "./app-calls.ts";
 import { clientAt } from "./client-info.ts";
+import { allowOrigins } from "./cors.ts";
 import { toldError } from "./endpoint.ts";
+import { errorText } from "./error-shape.ts";
 import { identify } from "./identify.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** As server.js tells SvelteKit in BODY_SIZE_LIMIT. */
 const bodyLimit = 64 * 1024 * 1024;
@@ -82,7 +84,7 @@ function sendReply(response: ServerResponse, status: number, { headers, body }: 
 }
 
 async function answer({ row, answer: ask }: Direct, base: URL, request: IncomingMessage, response: ServerResponse) {
-  const requestId = randomUUID();
+  const requestId = requestIdOf(request.headersDistinct["x-request-id"]?.[0]);
   const gone = new AbortController();
   response
     .once("close", () => {
@@ -130,7 +132,7 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
         response,
         error.status,
         { ...error.headers(), "x-request-id": requestId },
-        JSON.stringify(error.toBody()),
+        errorText(error, row.path, requestId),
       );
   }
 }
@@ -141,6 +143,7 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
  * session cookie, queries, and hosts that are none.
  */
 export const appFront: Front = (request, response) => {
+  if (allowOrigins(currentQueen().settings.corsOrigins, request, response)) return true;
   const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);
   if (found === undefined) return false;
   const { authorization, host, "x-api-key": apiKey } = request.headers;

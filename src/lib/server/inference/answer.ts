@@ -3,7 +3,6 @@ import {
   RbeeError,
   timingsSchema,
   toRbeeError,
-  type ChatRequest,
   type ErrorBody,
   type ErrorCode,
   type Lane,
@@ -11,6 +10,7 @@ import {
 } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
+import type { Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Where, WorkerView } from "./placement.ts";
@@ -19,7 +19,7 @@ import type { EnsureReady } from "./ready.ts";
 import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import type { Exchange, SendChat, Upstream } from "./upstream.ts";
+import type { Exchange, Send, Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -32,7 +32,11 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set([
 const busyWaitsMs = [1_000, 2_000, 4_000];
 const settleMs = 200;
 const lookEveryMs = 1_000;
-const answerSchema = z.object({ timings: timingsSchema });
+/** What a whole answer counts. Embeddings have no timings. */
+const answerSchema = z.object({
+  timings: timingsSchema.optional(),
+  usage: z.object({ prompt_tokens: z.int() }).nullable().optional(),
+});
 
 export interface ActiveRelay {
   readonly hiveId: string;
@@ -40,10 +44,10 @@ export interface ActiveRelay {
   readonly fail: (error: RbeeError) => void;
 }
 
-export interface ChatParts {
+export interface AnswerParts {
   ensureReady: EnsureReady;
   connection: (hiveId: string) => HiveConnection;
-  send: SendChat;
+  send: Send;
   /** Where a request waits for a slot, in fair order. */
   room: WaitingRoom<WorkerView>;
   fresh: FreshWorkers;
@@ -57,7 +61,7 @@ export interface ChatParts {
 }
 
 interface Attempt {
-  readonly chat: ChatRequest;
+  readonly ask: Ask;
   readonly user: { readonly id: string; readonly name: string };
   readonly lane: Lane;
   /** Where alone it may be answered; anywhere when left out. */
@@ -68,22 +72,40 @@ interface Attempt {
   readonly seated?: ((worker: WorkerView) => void) | undefined;
 }
 
-const headersOf = (requestId: string, contentType: string, hiveName: string) => ({
+/** How long the parts of a request took, in milliseconds. */
+interface Spent {
+  /** Until a worker of the model was ready. */
+  load: number;
+  /** Until it was this request's turn there. */
+  queue: number;
+}
+
+/** The `Server-Timing` header: what is not over when the headers go is left out. */
+const timingHeader = (parts: Readonly<Record<string, number | undefined>>): string =>
+  Object.entries(parts)
+    .flatMap(([name, ms]) => (ms === undefined ? [] : [`${name};dur=${ms.toFixed(1)}`]))
+    .join(", ");
+
+const headersOf = (requestId: string, contentType: string, hiveName: string, timing: string) => ({
   "content-type": contentType,
   "cache-control": "no-cache",
   "x-accel-buffering": "no",
   "x-request-id": requestId,
   // A header holds Latin letters only; a hive may be called anything.
   "x-rbee-hive": encodeURIComponent(hiveName),
-  "access-control-expose-headers": "x-request-id, x-rbee-hive",
+  "server-timing": timing,
 });
 
-function timingsOf(text: string): Timings | null {
+function countsOf(text: string): TokenCounts | Timings | null {
+  let value: unknown;
   try {
-    return answerSchema.safeParse(JSON.parse(text)).data?.timings ?? null;
+    value = JSON.parse(text);
   } catch {
     return null;
   }
+  const { timings, usage } = answerSchema.safeParse(value).data ?? {};
+  if (timings !== undefined) return timings;
+  return usage === undefined || usage === null ? null : { cache_n: 0, prompt_n: usage.prompt_tokens, predicted_n: 0 };
 }
 
 /** A wait for bytes of a worker that may never come. */
@@ -98,7 +120,7 @@ interface Wait {
  * has nothing to do and the answer is lost. How long a worker may compute is not limited.
  */
 function watchedWait(
-  { active, works, stallMs }: ChatParts,
+  { active, works, stallMs }: AnswerParts,
   worker: WorkerView,
   client: AbortSignal,
   exchange: Exchange,
@@ -150,39 +172,34 @@ function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
   });
 }
 
-/** An answer of which nobody said how long it may be. */
-const usualAnswerTokens = 256;
-const bytesPerToken = 4;
-
-/** What a request may cost, as far as one can tell without the model's own tokens. */
-function expectedCost({ messages, max_tokens, max_completion_tokens }: ChatRequest): number {
-  const bytes = messages.reduce((sum, { content }) => sum + JSON.stringify(content ?? "").length, 0);
-  return Math.ceil(bytes / bytesPerToken) + (max_completion_tokens ?? max_tokens ?? usualAnswerTokens);
-}
-
 /** What it did cost. What was in the worker's cache already cost nothing. */
 const actualCost = (timings: TokenCounts | null): number | null =>
   timings === null ? null : timings.prompt_n + timings.predicted_n;
 
 /** One try at one worker. Rejects only while the client has not got a byte. */
 async function attempt(
-  parts: ChatParts,
+  parts: AnswerParts,
   { worker, leave }: Seat<WorkerView>,
-  { chat, signal, requestId, log, seated }: Attempt,
+  { ask, signal, requestId, log, seated }: Attempt,
+  spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
-  const { connection, exchange } = send(parts, worker, { chat, requestId, leave });
+  const { connection, exchange } = send(parts, worker, { ask, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
+  const sentAt = performance.now();
   try {
     const upstream = await exchange.accepted;
-    if (chat.stream !== true) {
+    if (!ask.stream) {
       const text = await readWhole(upstream, connection.name);
-      const timings = timingsOf(text);
-      leave(actualCost(timings));
-      log.end({ error: null, timings, firstTextAt: null });
-      return new Reply(headersOf(requestId, "application/json", connection.name), text);
+      const counts = countsOf(text);
+      leave(actualCost(counts));
+      log.end({ error: null, timings: counts, firstTextAt: null });
+      const work =
+        counts !== null && "prompt_ms" in counts ? { prefill: counts.prompt_ms, decode: counts.predicted_ms } : {};
+      const timing = timingHeader({ ...spent, ...work });
+      return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
     }
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
@@ -199,6 +216,7 @@ async function attempt(
       },
     } satisfies Parameters<typeof relayStream>[0];
     const first = await firstBytes(options);
+    const begunAt = performance.now();
     if (first === null) throw new RbeeError("worker_crashed", "The worker ended before it answered.");
     const early = /^\s*data: (\{"error":.*\})/u.exec(first.toString("utf8"))?.[1];
     if (early !== undefined) throw RbeeError.fromBody(JSON.parse(early) as ErrorBody, "worker_crashed");
@@ -208,7 +226,8 @@ async function attempt(
       live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
       active.add(live.entry);
     }
-    return new Reply(headersOf(requestId, "text/event-stream", connection.name), flow);
+    const timing = timingHeader({ ...spent, prefill: begunAt - sentAt });
+    return new Reply(headersOf(requestId, "text/event-stream", connection.name, timing), flow);
   } catch (thrown) {
     leave();
     exchange.abort(toRbeeError(thrown));
@@ -220,13 +239,13 @@ async function attempt(
 
 /** Sends the request to the worker; the seat is given back when that is not even possible. */
 function send(
-  parts: ChatParts,
+  parts: AnswerParts,
   worker: WorkerView,
-  { chat, requestId, leave }: { chat: ChatRequest; requestId: string; leave: () => void },
+  { ask, requestId, leave }: { ask: Ask; requestId: string; leave: () => void },
 ): { connection: HiveConnection; exchange: Exchange } {
   try {
     const connection = parts.connection(worker.hiveId);
-    return { connection, exchange: parts.send(connection, worker.workerId, chat, requestId) };
+    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId) };
   } catch (error) {
     leave();
     throw error;
@@ -234,48 +253,58 @@ function send(
 }
 
 /** A slot of a worker that has the model: found or loaded, and waited for in turn. */
-async function takeSeat(parts: ChatParts, request: Attempt, avoid: Set<string>): Promise<Seat<WorkerView>> {
-  const { chat, user, lane, where, signal, requestId } = request;
+async function takeSeat(
+  parts: AnswerParts,
+  request: Attempt,
+  avoid: Set<string>,
+  spent: Spent,
+): Promise<Seat<WorkerView>> {
+  const { ask, user, lane, where, signal, requestId } = request;
   const deadline = performance.now() + parts.loadWaitMs;
   for (;;) {
-    const ready = await parts.ensureReady(chat.model, signal, avoid, { where });
+    const askedAt = performance.now();
+    const ready = await parts.ensureReady(ask.model, signal, avoid, { where });
+    const readyAt = performance.now();
+    spent.load += readyAt - askedAt;
     // One that had failed this request was waited for until its hive said itself that it is ready again.
     avoid.delete(ready.workerId);
     const seat = await parts.room.seat({
       requestId,
-      model: chat.model,
+      model: ask.model,
       userId: user.id,
       userName: user.name,
       lane,
-      cost: expectedCost(chat),
+      cost: ask.cost,
       avoid,
       where,
       signal,
     });
+    spent.queue += performance.now() - readyAt;
     if (seat !== null) return seat;
     // Every worker went away while it waited.
     if (performance.now() > deadline)
-      throw new RbeeError("worker_busy", `No worker of ${chat.model} stays ready.`, { retryAfterS: 5 });
+      throw new RbeeError("worker_busy", `No worker of ${ask.model} stays ready.`, { retryAfterS: 5 });
     await delay(settleMs, undefined, { signal });
   }
 }
 
 /**
- * Answers a chat: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that worker fails before the client
- * got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
+ * Answers a request: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that
+ * worker fails before the client got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
  * was restarted since its last heartbeat, is waited for like any load.
  */
-export async function answerChat(parts: ChatParts, request: Attempt): Promise<Reply> {
+export async function answer(parts: AnswerParts, request: Attempt): Promise<Reply> {
   const { signal } = request;
   const avoid = new Set<string>();
   const busyWaits = [...busyWaitsMs];
   const loadDeadline = performance.now() + parts.loadWaitMs;
+  const spent: Spent = { queue: 0, load: 0 };
   let failedOver = false;
   for (;;) {
-    const seat = await takeSeat(parts, request, avoid);
+    const seat = await takeSeat(parts, request, avoid, spent);
     const { worker } = seat;
     try {
-      return await attempt(parts, seat, request);
+      return await attempt(parts, seat, request, spent);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       const error = toRbeeError(thrown);

@@ -20,12 +20,14 @@ export interface PageEntry {
   href: `/${string}`;
   name: string;
   icon: typeof House;
+  /** Another address that belongs to it. */
+  also?: `/${string}`;
 }
 
 const entries = {
   home: { href: "/", name: names.home, icon: House },
   chat: { href: "/chat", name: names.chat, icon: MessageSquare },
-  models: { href: "/models", name: names.models, icon: Boxes },
+  models: { href: "/models", name: names.models, icon: Boxes, also: "/hub" },
   machines: { href: "/machines", name: names.machines, icon: Cpu },
   workers: { href: "/workers", name: names.workers, icon: Layers },
   queue: { href: "/queue", name: names.queue, icon: ListOrdered },
@@ -55,5 +57,6 @@ export function allPagesOf(role: Role): readonly PageEntry[] {
 export const bottomEntries = 4;
 
 export function isCurrent(entry: PageEntry, pathname: string): boolean {
-  return entry.href === "/" ? pathname === "/" : pathname === entry.href || pathname.startsWith(`${entry.href}/`);
+  const isAt = (href: string) => pathname === href || pathname.startsWith(`${href}/`);
+  return entry.href === "/" ? pathname === "/" : isAt(entry.href) || (entry.also !== undefined && isAt(entry.also));
 }

@@ -36,6 +36,10 @@ class Ask {
         maxTokens: options.max ?? 100,
         stop: options.stop ?? [],
         sampling,
+        grammar: null,
+        guide: null,
+        shown: new Set(),
+        logprobs: null,
       },
       {
         text: (text) => (this.text += text),

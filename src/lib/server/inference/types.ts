@@ -7,12 +7,14 @@ import type {
   TokenizeRequest,
   modelListSchema,
   modelSchema,
+  PlacementExplanation,
   Queue,
   RbeeError,
 } from "@rbee/contract";
 import type { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Where, WorkerView } from "./placement.ts";
+import type { ExplainQuery } from "./explanation.ts";
 import type { Reply } from "./reply.ts";
 
 export interface RequestContext {
@@ -53,6 +55,11 @@ export interface Inference {
   model(person: Person, id: string): z.infer<typeof modelSchema>;
   /** Who waits, by model and in the order of their turn, and what is being answered. Members see no names but their own. */
   queue(person: Person): Queue;
+  /**
+   * Where a request for this model would go now, and what speaks for and against each hive.
+   * @throws {RbeeError} `model_not_found`, `node_not_found`.
+   */
+  explain(person: Person, name: string, query: ExplainQuery): PlacementExplanation;
   /**
    * Answers a chat, loading the model first when it must; the response streams when the request asks for it.
    * @throws {RbeeError} `model_not_found`, `model_loading`, `hive_down`, `hive_unreachable`, `insufficient_ram`,

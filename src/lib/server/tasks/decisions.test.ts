@@ -117,7 +117,7 @@ describe("what a task needs", () => {
     expect(plan(ask({ backend: "cuda" }), household([attic, withGpu]), "hive:attic")).toBe("backend_unavailable");
     const found = planOf(ask({ backend: "metal" }), household([attic, withGpu]), null);
     expect(found).toMatchObject({
-      error: { details: { available: { attic: ["cpu"], barn: ["cpu", "cuda:0"] } }, param: "backend" },
+      error: { details: { machines: { attic: ["cpu"], barn: ["cpu", "cuda:0"] } }, param: "backend" },
     });
   });
 

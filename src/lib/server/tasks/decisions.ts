@@ -139,7 +139,12 @@ function backendUnavailable({ backend, device }: Question, candidates: readonly 
   const list = Object.entries(available).map(([name, devices]) => `${name}: ${devices.join(", ")}`);
   return new RbeeError("backend_unavailable", `${names(candidates)} does not have ${asked}.`, {
     param: backend === undefined ? "device" : "backend",
-    details: { requested: { backend: backend ?? null, device: device ?? null }, available },
+    details: {
+      requested: asked,
+      available_backends: [...new Set(candidates.flatMap(({ told }) => told?.backends ?? []))],
+      available_devices: [...new Set(Object.values(available).flat())],
+      machines: available,
+    },
     suggestion: `There is ${list.join("; ")}.`,
   });
 }

@@ -20,7 +20,8 @@ export class RequestProblem extends Error {
   }
 }
 
-async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
+/** Asks the queen for something as the person who is signed in. @throws {RequestProblem} */
+export async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, {

@@ -18,12 +18,14 @@ export interface PageEntry {
   href: `/${string}`;
   name: string;
   icon: typeof House;
+  /** Another address that belongs to it. */
+  also?: `/${string}`;
 }
 
 const entries = {
   home: { href: "/", name: names.home, icon: House },
   chat: { href: "/chat", name: names.chat, icon: MessageSquare },
-  models: { href: "/models", name: names.models, icon: Boxes },
+  models: { href: "/models", name: names.models, icon: Boxes, also: "/hub" },
   machines: { href: "/machines", name: names.machines, icon: Cpu },
   jobs: { href: "/jobs", name: names.jobs, icon: ListChecks },
   apps: { href: "/apps", name: names.apps, icon: KeyRound },
@@ -51,5 +53,6 @@ export function allPagesOf(role: Role): readonly PageEntry[] {
 export const bottomEntries = 4;
 
 export function isCurrent(entry: PageEntry, pathname: string): boolean {
-  return entry.href === "/" ? pathname === "/" : pathname === entry.href || pathname.startsWith(`${entry.href}/`);
+  const isAt = (href: string) => pathname === href || pathname.startsWith(`${href}/`);
+  return entry.href === "/" ? pathname === "/" : isAt(entry.href) || (entry.also !== undefined && isAt(entry.also));
 }

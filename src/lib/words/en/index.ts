@@ -8,6 +8,7 @@ import { frame } from "./frame.ts";
 import { home } from "./home.ts";
 import { jobs } from "./jobs.ts";
 import { machines } from "./machines.ts";
+import { models } from "./models.ts";
 import { people } from "./people.ts";
 
-export const en = { frame, entry, home, machines, addMachine, jobs, chat, apps, people, account, docs };
+export const en = { frame, entry, home, machines, addMachine, models, jobs, chat, apps, people, account, docs };

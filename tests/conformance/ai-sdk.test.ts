@@ -16,6 +16,7 @@ beforeAll(async () => {
     baseURL: `${household.url}/v1`,
     apiKey: await household.key(),
     supportsStructuredOutputs: true,
+    includeUsage: true,
   });
 });
 afterAll(() => household.stop());

@@ -80,6 +80,7 @@ describe("a conversation", () => {
       ...ask("What is the weather in Bern?"),
       tools: [weather],
       tool_choice: "required",
+      parallel_tool_calls: false,
       max_output_tokens: 300,
     });
     const call = called.output.find((item) => item.type === "function_call");
@@ -94,12 +95,16 @@ describe("a conversation", () => {
       input: [{ type: "function_call_output", call_id: call?.call_id ?? "", output: "sunny" }],
     });
     expect(answered.output_text).toMatch(/\w/u);
-    expect(answered.usage?.input_tokens).toBeGreaterThan(called.usage?.input_tokens ?? Number.MAX_SAFE_INTEGER);
+    expect(answered.previous_response_id).toBe(called.id);
   });
 
   it("is kept unless it is not to be stored, and can be forgotten", async () => {
     const kept = await openai.responses.create(ask("Hello"));
     expect((await openai.responses.retrieve(kept.id)).id).toBe(kept.id);
+    const next = await openai.responses.create({ ...ask("Hello"), previous_response_id: kept.id });
+    expect(next.usage?.input_tokens).toBeGreaterThan(
+      (kept.usage?.input_tokens ?? 0) + (kept.usage?.output_tokens ?? 0),
+    );
     await openai.responses.delete(kept.id);
     const secret = await openai.responses.create({ ...ask("Hello"), store: false });
     for (const { id } of [kept, secret]) {

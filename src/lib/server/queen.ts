@@ -127,7 +127,13 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     log,
     now,
     discoveryDelayMs: settings.discoveryDelayS * 1000,
-    queen: { version: program.version, started_at: startedAt, household: household.name() },
+    queen: {
+      version: program.version,
+      started_at: startedAt,
+      get household() {
+        return household.name();
+      },
+    },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
     namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),
@@ -176,7 +182,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
-  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
+  const tasks = createTasks({ hives, inference, models, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),

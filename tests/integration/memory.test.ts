@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { estimateMemory, type HiveClient, type HiveModel } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

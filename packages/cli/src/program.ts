@@ -33,7 +33,7 @@ import { modelSearch } from "./model/search.ts";
 import { modelAlias, modelPin, modelSet, modelShow, modelUnalias, modelUnpin } from "./model/settings.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
-import { doctor } from "./queen/doctor.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { status } from "./queen/status.ts";
 import { up } from "./queen/up.ts";
 import { sync } from "./sync/sync.ts";

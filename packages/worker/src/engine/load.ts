@@ -90,7 +90,7 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       batchSize,
       threads: options.threads,
     });
-    return new LlamaEngine(model, context, {
+    const facts = {
       backend: options.backend,
       device: options.device,
       slots: options.slots,
@@ -100,7 +100,8 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       batchSize: context.batchSize,
       chatTemplate: model.fileInfo.metadata.tokenizer.chat_template ?? null,
       release: llama.llamaCppRelease.release,
-    });
+    };
+    return new LlamaEngine(model, context, facts, options.threads);
   } catch (error) {
     throw loadError(error, options);
   }

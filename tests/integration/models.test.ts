@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatModelReference, parseModelReference, type JobEvent, type JobRequest } from "@rbee/contract";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { FakeHub } from "../../packages/hive/src/testing/fake-hub.ts";
+import { FakeHub, ggufFile } from "../support/fake-hub.ts";
 import { joinedHive, type TestHive } from "../support/hive.ts";
 import { startHousehold, type Household } from "../support/household.ts";
 import { followJob, wholeJob } from "../support/job-stream.ts";
@@ -110,6 +110,22 @@ describe("a model that is pulled", () => {
 });
 
 describe("a model that cannot be pulled", () => {
+  it("because no machine could run it goes nowhere by itself, and says what it would need", async () => {
+    const giant = {
+      ...{ "general.architecture": "llama", "llama.block_count": 400, "llama.context_length": 8_192 },
+      ...{ "llama.embedding_length": 65_536, "llama.attention.head_count": 64, "tokenizer.ggml.tokens": ["a"] },
+    };
+    hub.add("bees/giant", "giant-bee-Q8_0.gguf", ggufFile(giant, 64));
+    const asked = hub.fileRequests.length;
+    const refused = await pull({ model: "hf:bees/giant" });
+    expect(refused.at(-1)).toMatchObject({
+      status: "failed",
+      error: { code: "insufficient_ram", message: expect.stringContaining("attic has") as string },
+    });
+    // Its header is all that was read of it.
+    expect(hub.fileRequests.slice(asked).map(({ range }) => range?.startsWith("bytes=0-"))).toEqual([true]);
+  });
+
   it("fails with the hive's own error when the hub does not have it", async () => {
     const events = await pull({ model: "hf:bees/nothing", hive: "attic" });
     expect(events.at(-1)).toMatchObject({

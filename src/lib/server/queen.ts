@@ -175,7 +175,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     settings,
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
-  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const jobs = createHouseholdJobs({ db, home, hives, hub, models, inference, provisioning, log });
   const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,

@@ -31,7 +31,7 @@ import { modelRemove } from "./model/remove.ts";
 import { modelSearch } from "./model/search.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
-import { doctor } from "./queen/doctor.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { status } from "./queen/status.ts";
 import { up } from "./queen/up.ts";
 import { sync } from "./sync/sync.ts";

@@ -6,18 +6,19 @@ const againAfterMs = 3_000;
 
 export type LogState = "connecting" | "live" | "reconnecting" | "failed";
 
-/** The log of a hive while somebody looks at it. */
-export class HiveLog {
+/** A log of a hive or a worker while somebody looks at it. */
+export class FollowedLog {
   shown = $state.raw<readonly LogLine[]>([]);
   waiting = $state(0);
   held = $state(false);
   state = $state<LogState>("connecting");
   problem = $state.raw<ErrorBody["error"] | null>(null);
-  readonly #hiveId: string;
+  readonly #path: string;
   readonly #log = new LogLines();
 
-  constructor(hiveId: string) {
-    this.#hiveId = hiveId;
+  /** @param path of the endpoint that gives the log, without a query. */
+  constructor(path: string) {
+    this.#path = path;
   }
 
   /** Stops what is shown, or lets it go on. */
@@ -55,8 +56,9 @@ export class HiveLog {
 
   /** Says whether trying again is of no use. */
   async #read(signal: AbortSignal): Promise<boolean> {
-    const path = `/v1/hives/${encodeURIComponent(this.#hiveId)}/logs?lines=${lines}&follow=true`;
-    const response = await fetch(path, { signal, cache: "no-store" });
+    const response = await fetch(`${this.#path}?lines=${lines}&follow=true`, { signal, cache: "no-store" });
+    // What was there a moment ago comes back: a machine or the queen is being started again.
+    if (response.status >= 500 && this.state === "reconnecting") return false;
     if (!response.ok || response.body === null) {
       this.problem = ((await response.json()) as ErrorBody).error;
       this.state = "failed";

@@ -176,7 +176,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, hub, models, inference, provisioning, log });
-  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
+  const tasks = createTasks({ hives, inference, models, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),

@@ -63,7 +63,7 @@ function answerExpression(grammar: GrammarBuilder, format: NonNullable<ChatReque
  */
 function parametersExpression(grammar: GrammarBuilder, tool: Tool, index: number, exact: boolean): Expression {
   const { parameters } = tool.function;
-  const schema = { type: "object", properties: {}, ...(parameters ?? {}) };
+  const schema = { type: "object", ...(parameters ?? { properties: {} }) };
   try {
     return schemaExpression(grammar, schema, { lenient: !exact });
   } catch (error) {

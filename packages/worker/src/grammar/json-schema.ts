@@ -391,7 +391,9 @@ class SchemaReader {
     const required = new Set(Array.isArray(schema["required"]) ? schema["required"].map(String) : []);
     const additional: unknown = schema["additionalProperties"];
     const names = [...new Set([...Object.keys(properties), ...required])];
-    const open = additional === undefined ? names.length === 0 : additional !== false;
+    // Who lists properties, even none of them, means these.
+    const open =
+      additional === undefined ? schema["properties"] === undefined && names.length === 0 : additional !== false;
     const members: { required: boolean; expression: Expression }[] = [];
     for (const name of names) {
       const property = Object.hasOwn(properties, name) ? properties[name] : (additional ?? true);

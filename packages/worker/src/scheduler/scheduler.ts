@@ -128,8 +128,9 @@ export class Scheduler {
       // Writing the last step's text now, while the library computes the next one, costs no time.
       this.#deliver();
       this.#options.onChange();
-      if (step === null) break;
-      await step;
+      if (step !== null) await step;
+      // Whoever heard the end of an answer may have asked for the next one meanwhile.
+      else if (this.#waiting.length === 0) break;
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();

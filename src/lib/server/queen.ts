@@ -127,7 +127,13 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     log,
     now,
     discoveryDelayMs: settings.discoveryDelayS * 1000,
-    queen: { version: program.version, started_at: startedAt, household: household.name() },
+    queen: {
+      version: program.version,
+      started_at: startedAt,
+      get household() {
+        return household.name();
+      },
+    },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
     namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),

@@ -84,6 +84,7 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
     backend: worker.backend,
     device: worker.device,
     slotsTotal: worker.slots_total,
+    contextLength: worker.context_length,
     running: worker.slots_busy ?? 0,
     idleS: worker.idle_s,
     promised,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RbeeError, toRbeeError, type ErrorCode, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Logger } from "pino";
 import type { Breaker } from "./breaker.ts";
+import { contextWish } from "./context-wish.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, Where, WorkerView } from "./placement.ts";
 import type { Tenure } from "./tenure.ts";
@@ -56,24 +57,34 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   backend: worker.backend,
   device: worker.device,
   slotsTotal: worker.slots_total,
+  contextLength: worker.context_length,
   running: 0,
 });
 
 /** A load that is under way. */
 interface RunningLoad extends Pick<WorkerView, "hiveId" | "backend" | "device"> {
+  /** Context that it is started with for somebody's sake; undefined for the usual. */
+  readonly contextLength: number | undefined;
   readonly model: string;
   readonly worker: Promise<WorkerView>;
 }
 
-const runningLoad = (model: string, placement: LoadOrWait, worker: Promise<WorkerView>): RunningLoad =>
-  placement.kind === "wait"
-    ? { ...placement.worker, model, worker }
-    : { model, hiveId: placement.hive.hiveId, backend: placement.backend, device: placement.device, worker };
+const runningLoad = (
+  model: string,
+  placement: LoadOrWait,
+  worker: Promise<WorkerView>,
+  contextLength: number | undefined,
+): RunningLoad => {
+  const { hiveId, backend, device } =
+    placement.kind === "wait" ? placement.worker : { ...placement, hiveId: placement.hive.hiveId };
+  return { model, hiveId, backend, device, worker, contextLength };
+};
 
-const suits = (load: RunningLoad, { hives, backend, device }: Where): boolean =>
+const suits = (load: RunningLoad, { hives, backend, device }: Where, contextLength: number | undefined): boolean =>
   (hives?.has(load.hiveId) ?? true) &&
   (backend === undefined || backend === load.backend) &&
-  (device === undefined || device === load.device);
+  (device === undefined || device === load.device) &&
+  (contextLength === undefined || contextLength <= (load.contextLength ?? 0));
 
 /** Why a worker ended before it was ready. */
 export function loadFailure(worker: Worker, hiveName: string): RbeeError {
@@ -178,11 +189,11 @@ export function createLoading(options: {
     }
   };
 
-  const bring = async (model: string, placement: LoadOrWait): Promise<WorkerView> => {
+  const bring = async (model: string, placement: LoadOrWait, wishes: Partial<WorkerSpawn>): Promise<WorkerView> => {
     if (placement.kind === "wait") return untilReady(placement.worker.hiveId, placement.worker.workerId);
     const { hiveId, name } = placement.hive;
     const startedAt = performance.now();
-    const worker = await start(model, placement);
+    const worker = await start(model, placement, wishes);
     const ready = await untilReady(hiveId, worker.worker_id).catch((error: unknown) => {
       fresh.forget(worker.worker_id);
       const failure = toRbeeError(error);
@@ -201,9 +212,10 @@ export function createLoading(options: {
     start,
     reserved: (hiveId) => [...reservations].filter((worker) => worker.hiveId === hiveId),
     share(model, placement, where = {}) {
-      const shared = [...running].find((load) => load.model === model && suits(load, where));
+      const wishes = contextWish(spawnOptions(model), where);
+      const shared = [...running].find((load) => load.model === model && suits(load, where, wishes.context_length));
       if (shared !== undefined) return shared.worker;
-      const worker = bring(model, placement)
+      const worker = bring(model, placement, wishes)
         .then((ready) => {
           tenure.ready(ready.workerId);
           fresh.add(ready);
@@ -214,7 +226,7 @@ export function createLoading(options: {
           throw error;
         })
         .finally(() => running.delete(load));
-      const load = runningLoad(model, placement, worker);
+      const load = runningLoad(model, placement, worker, wishes.context_length);
       running.add(load);
       return worker;
     },

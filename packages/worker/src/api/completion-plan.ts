@@ -1,7 +1,7 @@
 import { RbeeError, type CompletionRequest } from "@rbee/contract";
 import type { Engine, Vocabulary } from "../engine/engine.ts";
 import type { GenerationRequest } from "../scheduler/index.ts";
-import { readGrammar } from "./grammars.ts";
+import { clientGrammar } from "./grammars.ts";
 import { limitOf, samplingOf, stopsOf } from "./sampling.ts";
 
 /** What OpenAI gives to those who name no limit. */
@@ -61,7 +61,7 @@ function infilled(prompt: readonly number[], suffix: string, engine: Engine, mod
 export function completionPlan(request: CompletionRequest, engine: Engine): CompletionPlan {
   const { vocabulary, facts } = engine;
   const sampling = samplingOf(request, vocabulary.size, request.n ?? 1);
-  const grammar = request.grammar === undefined ? null : readGrammar(engine, request.grammar, "grammar");
+  const grammar = request.grammar === undefined ? null : clientGrammar(engine, request.grammar);
   const inputs = inputsOf(request.prompt, "prompt");
   const perPrompt = inputs.map(({ value, param }) => {
     const suffix = request.suffix ?? "";

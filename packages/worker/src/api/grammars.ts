@@ -1,6 +1,7 @@
 import { RbeeError, type ChatRequest, type Tool } from "@rbee/contract";
 import type { Engine, Grammar } from "../engine/engine.ts";
 import { either, GrammarBuilder, literal, sequence, type Expression } from "../grammar/gbnf.ts";
+import { repeatsEmpty } from "../grammar/gbnf-check.ts";
 import { objectExpression, schemaExpression } from "../grammar/json-schema.ts";
 import { SchemaProblem } from "../grammar/schema-problem.ts";
 import { taggedExpression } from "../tools/tagged-grammar.ts";
@@ -22,7 +23,17 @@ export interface ToolUse {
  * A grammar that the client wrote.
  * @throws {RbeeError} `invalid_request`.
  */
-export function readGrammar(engine: Engine, text: string, param: string): Grammar {
+export function clientGrammar(engine: Engine, text: string): Grammar {
+  if (repeatsEmpty(text)) {
+    throw new RbeeError("invalid_request", "`grammar`: repeats something that may be empty.", {
+      param: "grammar",
+      suggestion: "Write what is repeated so that it has at least one character each time.",
+    });
+  }
+  return readGrammar(engine, text, "grammar");
+}
+
+function readGrammar(engine: Engine, text: string, param: string): Grammar {
   try {
     return engine.readGrammar(text);
   } catch (cause) {
@@ -114,7 +125,7 @@ export interface AnswerGrammar {
  * @throws {RbeeError} `invalid_request`, which names what cannot be enforced and where it stands.
  */
 export function answerGrammar(engine: Engine, request: ChatRequest, use: ToolUse | null, lead: string): AnswerGrammar {
-  if (request.grammar !== undefined) return { whole: readGrammar(engine, request.grammar, "grammar"), calls: null };
+  if (request.grammar !== undefined) return { whole: clientGrammar(engine, request.grammar), calls: null };
   const format = request.response_format ?? { type: "text" };
   const builder = new GrammarBuilder();
   const leading = use?.forced === true || format.type !== "text";

@@ -26,6 +26,38 @@ export function either(options: readonly Expression[]): Expression {
   return different.length === 1 ? (different[0] ?? '""') : `(${different.join(" | ")})`;
 }
 
+/**
+ * Any one of these texts. What several begin with is written once, so that a reader of a long list follows few of them
+ * at a time.
+ */
+export function oneOfTexts(texts: readonly string[]): Expression {
+  const groups = new Map<string, string[]>();
+  let ends = false;
+  for (const text of new Set(texts)) {
+    const [first] = text;
+    if (first === undefined) {
+      ends = true;
+      continue;
+    }
+    const rest = text.slice(first.length);
+    const group = groups.get(first);
+    if (group === undefined) groups.set(first, [rest]);
+    else group.push(rest);
+  }
+  const options = [...groups].map(([first, rests]) => {
+    if (rests.length === 1) return literal(first + (rests[0] ?? ""));
+    const shared = sharedBeginning(rests);
+    return sequence(literal(first + shared), oneOfTexts(rests.map((rest) => rest.slice(shared.length))));
+  });
+  return either(ends ? [...options, '""'] : options);
+}
+
+function sharedBeginning(texts: readonly string[]): string {
+  let shared = texts[0] ?? "";
+  for (const text of texts) while (!text.startsWith(shared)) shared = Array.from(shared).slice(0, -1).join("");
+  return shared;
+}
+
 export const optional = (expression: Expression): Expression => `${expression}?`;
 
 /** llama.cpp writes a bounded repetition out as that many rules, and takes no more than about 2000 in one place. */

@@ -1,4 +1,4 @@
-import { either, mostRepetitions, sequence, type Expression, type GrammarBuilder } from "./gbnf.ts";
+import { either, mostRepetitions, oneOfTexts, sequence, type Expression, type GrammarBuilder } from "./gbnf.ts";
 import {
   anyInteger,
   anyJson,
@@ -197,7 +197,7 @@ class SchemaReader {
         (!Array.isArray(schema["enum"]) || keyword === "enum" || schema["enum"].includes(value)),
     );
     if (values.length === 0) throw new SchemaProblem([...path, keyword], "allows no value");
-    return this.#grammar.rule(either(values.map(jsonLiteral)));
+    return this.#grammar.rule(oneOfTexts(values.map((value) => JSON.stringify(value))));
   }
 
   #branches(keyword: string, branches: unknown, rest: Schema, path: SchemaPath, open: Open): Expression {

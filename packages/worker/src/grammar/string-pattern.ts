@@ -76,6 +76,8 @@ const classEscapes: Readonly<Record<string, Range[]>> = { d: digits, w: words, s
 class PatternReader {
   readonly #characters: readonly string[];
   readonly #grammar: GrammarBuilder;
+  /** Expressions that match nothing at all, too. To repeat them has no end, and following it costs without bounds. */
+  readonly #empty = new Set<Expression>(['""']);
   #at = 0;
 
   constructor(pattern: string, grammar: GrammarBuilder) {
@@ -114,9 +116,16 @@ class PatternReader {
   }
 
   #alternatives(): Expression {
-    const options = [sequence(...this.#sequence(false))];
-    while (this.#take("|")) options.push(sequence(...this.#sequence(false)));
-    return either(options);
+    let mayBeEmpty = false;
+    const options: Expression[] = [];
+    do {
+      const parts = this.#sequence(false);
+      mayBeEmpty ||= parts.every((part) => this.#empty.has(part));
+      options.push(sequence(...parts));
+    } while (this.#take("|"));
+    const expression = this.#grammar.rule(either(options));
+    if (mayBeEmpty) this.#empty.add(expression);
+    return expression;
   }
 
   #sequence(top: boolean): Expression[] {
@@ -154,7 +163,7 @@ class PatternReader {
     }
     const inside = this.#alternatives();
     if (!this.#take(")")) throw new Error("has an anchor in a group, or is not finished");
-    return this.#grammar.rule(inside);
+    return inside;
   }
 
   /** What stands after a backslash, inside a class or not. */
@@ -215,21 +224,28 @@ class PatternReader {
 
   #quantified(atom: Expression): Expression {
     const repeated = this.#quantifier(atom);
+    if (repeated !== atom && this.#empty.has(atom)) throw new Error("repeats what may be empty");
     // Whether it prefers few or many makes no difference to what matches.
     if (repeated !== atom) this.#take("?");
     return repeated;
   }
 
+  #mayBeEmpty(expression: Expression): Expression {
+    this.#empty.add(expression);
+    return expression;
+  }
+
   #quantifier(atom: Expression): Expression {
-    if (this.#take("*")) return this.#grammar.repeat(atom, 0, null);
+    if (this.#take("*")) return this.#mayBeEmpty(this.#grammar.repeat(atom, 0, null));
     if (this.#take("+")) return this.#grammar.repeat(atom, 1, null);
-    if (this.#take("?")) return optional(this.#grammar.rule(atom));
+    if (this.#take("?")) return this.#mayBeEmpty(optional(this.#grammar.rule(atom)));
     if (!this.#take("{")) return atom;
     const [, least = "", comma, most = ""] = /^(\d{1,6})(,?)(\d{0,6})$/u.exec(this.#until("}")) ?? [];
     if (least === "") throw new Error("has a broken repetition");
     const limit = comma === "" ? Number(least) : most === "" ? null : Number(most);
     if (limit !== null && (limit < Number(least) || limit > mostRepetitions)) throw new Error("repeats too often");
-    return sequence(this.#grammar.repeat(atom, Number(least), limit));
+    const repeated = this.#grammar.rule(this.#grammar.repeat(atom, Number(least), limit));
+    return Number(least) === 0 ? this.#mayBeEmpty(repeated) : repeated;
   }
 }
 

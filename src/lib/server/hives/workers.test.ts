@@ -10,7 +10,7 @@ import { createWorkers } from "./workers.ts";
 const worker = (change: Partial<WorkerTelemetry> = {}): WorkerTelemetry => ({
   ...{ worker_id: "worker:1", model: "bee", engine: "node-llama-cpp", backend: "cpu", device: "cpu", state: "ready" },
   ...{ pid: 1, cpu_pct: 0, rss_mb: 1, vram_mb: null, uptime_s: 1, load_progress: null, slots_total: 1, slots_busy: 0 },
-  ...{ tokens_per_s: 0, idle_s: 0, stops_in_s: null, queued: 0, restarts: 0, error: null },
+  ...{ tokens_per_s: 0, idle_s: 0, stops_in_s: null, queued: 0, restarts: 0, error: null, context_length: null },
   ...change,
 });
 

@@ -181,7 +181,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     settings,
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
-  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const jobs = createHouseholdJobs({ db, home, hives, hub, models, inference, provisioning, log });
   const tasks = createTasks({ hives, inference, models, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,

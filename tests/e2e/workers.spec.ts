@@ -86,10 +86,14 @@ test("a worker is loaded, watched, read and stopped", async ({ page }) => {
 test("the queue is seen by everybody, each under their own name only, and left again", async ({ page, browser }) => {
   await signIn(page);
   const { job_id } = await household.admin.startJob({ body: { operation: "worker_spawn", model: "bee-tiny" } });
-  await waitFor("a loaded model", async () => {
-    const { state } = await household.admin.getJob({ params: { id: job_id } });
-    return state === "succeeded";
-  });
+  await waitFor(
+    "a loaded model",
+    async () => {
+      const { state } = await household.admin.getJob({ params: { id: job_id } });
+      return state === "succeeded";
+    },
+    { limitMs: 60_000 },
+  );
   await page.goto(`${household.url}/queue`);
   await expect(page.getByText("Nobody waits")).toBeVisible();
 

@@ -32,7 +32,7 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set([
 const busyWaitsMs = [1_000, 2_000, 4_000];
 const settleMs = 200;
 const lookEveryMs = 1_000;
-const answerSchema = z.object({ timings: timingsSchema });
+const answerSchema = z.object({ choices: z.array(z.unknown()), timings: timingsSchema.optional().catch(undefined) });
 
 export interface ActiveRelay {
   readonly hiveId: string;
@@ -78,12 +78,20 @@ const headersOf = (requestId: string, contentType: string, hiveName: string) => 
   "access-control-expose-headers": "x-request-id, x-rbee-hive",
 });
 
-function timingsOf(text: string): Timings | null {
+const noAnswer = (hiveName: string) =>
+  new RbeeError("hive_invalid_response", `${hiveName} answered something that is no chat.`);
+
+/** The timings of a whole answer. @throws {RbeeError} `hive_invalid_response` when it is none. */
+function timingsOf(text: string, hiveName: string): Timings | null {
+  let value: unknown;
   try {
-    return answerSchema.safeParse(JSON.parse(text)).data?.timings ?? null;
+    value = JSON.parse(text);
   } catch {
-    return null;
+    throw noAnswer(hiveName);
   }
+  const answer = answerSchema.safeParse(value).data;
+  if (answer === undefined) throw noAnswer(hiveName);
+  return answer.timings ?? null;
 }
 
 /** A wait for bytes of a worker that may never come. */
@@ -177,9 +185,11 @@ async function attempt(
   const wait = watchedWait(parts, worker, signal, exchange);
   try {
     const upstream = await exchange.accepted;
+    if (!upstream.contentType.startsWith(chat.stream === true ? "text/event-stream" : "application/json"))
+      throw noAnswer(connection.name);
     if (chat.stream !== true) {
       const text = await readWhole(upstream, connection.name);
-      const timings = timingsOf(text);
+      const timings = timingsOf(text, connection.name);
       leave(actualCost(timings));
       log.end({ error: null, timings, firstTextAt: null });
       return new Reply(headersOf(requestId, "application/json", connection.name), text);

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { queenEndpoints, type Endpoint } from "@rbee/contract";
+import { queenEndpoints, type Endpoint, RbeeError } from "@rbee/contract";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Front } from "#lib/server/queen.ts";
 import { appCalls } from "./app-calls.ts";
+import { BodyTime, tooSlow } from "./body-time.ts";
 import { clientAt } from "./client-info.ts";
 import { toldError } from "./endpoint.ts";
 import { identify } from "./identify.ts";
+import { isApiPath } from "./page-guard.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
 
 /** As server.js tells SvelteKit in BODY_SIZE_LIMIT. */
@@ -29,29 +31,36 @@ function readText(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const refuse = () => {
+    const time = new BodyTime(() => {
+      refuse(tooSlow());
+    });
+    const refuse = (error: RbeeError) => {
+      time.end();
       // What still comes is read and forgotten, so that the connection can be used again.
       request.off("data", onData).resume();
-      reject(tooLarge());
+      reject(error);
     };
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bodyLimit) refuse();
+      time.arrived(chunk.length);
+      if (bytes > bodyLimit) refuse(tooLarge());
       else chunks.push(chunk);
     };
     if (Number(request.headers["content-length"] ?? 0) > bodyLimit) {
-      refuse();
+      refuse(tooLarge());
       return;
     }
     request
       .on("data", onData)
       .once("end", () => {
+        time.end();
         resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
       })
       .once("error", (cause) => {
         reject(clientLeft(cause));
       })
       .once("close", () => {
+        time.end();
         if (!request.readableEnded) reject(clientLeft());
       });
   });
@@ -67,6 +76,28 @@ function headersOf(request: IncomingMessage): Headers {
 function sendText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
   response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
 }
+
+function sendError(response: ServerResponse, error: RbeeError, requestId: string): void {
+  sendText(response, error.status, { ...error.headers(), "x-request-id": requestId }, JSON.stringify(error.toBody()));
+}
+
+/** Whether it is an address of the API that cannot be decoded. SvelteKit would answer it with a page. */
+function isMalformed(address: string): boolean {
+  if (!address.includes("%")) return false;
+  const [path = ""] = address.split("?", 1);
+  if (!isApiPath(path)) return false;
+  try {
+    // The bundler drops a call whose result nobody uses.
+    return decodeURI(path) === "";
+  } catch {
+    return true;
+  }
+}
+
+const malformedAddress = () =>
+  new RbeeError("invalid_request", "The address cannot be read: a % in it begins no character.", {
+    suggestion: "Percent-encode the address as UTF-8.",
+  });
 
 function sendReply(response: ServerResponse, status: number, { headers, body }: Reply): void {
   if (typeof body === "string") {
@@ -125,13 +156,7 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
       );
   } catch (thrown) {
     const error = toldError(thrown, requestId);
-    if (!response.destroyed)
-      sendText(
-        response,
-        error.status,
-        { ...error.headers(), "x-request-id": requestId },
-        JSON.stringify(error.toBody()),
-      );
+    if (!response.destroyed) sendError(response, error, requestId);
   }
 }
 
@@ -141,6 +166,10 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
  * session cookie, queries, and hosts that are none.
  */
 export const appFront: Front = (request, response) => {
+  if (isMalformed(request.url ?? "")) {
+    sendError(response, malformedAddress(), randomUUID());
+    return true;
+  }
   const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);
   if (found === undefined) return false;
   const { authorization, host, "x-api-key": apiKey } = request.headers;

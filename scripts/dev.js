@@ -7,7 +7,7 @@ import { usePackagedNode } from "./packaged-node.js";
  * @typedef {object} Runtime
  * @property {(address: { host: string; port: number }) => Promise<{ text: string }>} listening
  * @property {() => Promise<void>} stop
- * @property {import("node:http").RequestListener} heartbeat
+ * @property {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => boolean} front
  */
 
 /** @returns {Runtime | undefined} */
@@ -21,7 +21,7 @@ const heartbeats = {
     middlewares.use((request, response, next) => {
       const current = runtime();
       if (request.method === "POST" && request.url === "/v1/hive-heartbeat" && current !== undefined)
-        current.heartbeat(request, response);
+        current.front(request, response);
       else next();
     });
   },

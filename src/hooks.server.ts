@@ -1,6 +1,5 @@
 import { isErrorCode, RbeeError, toRbeeError } from "@rbee/contract";
 import type { Handle, HandleServerError, ServerInit } from "@sveltejs/kit/hooks";
-import { randomUUID } from "node:crypto";
 import { building } from "$app/env";
 import { sessionCookieName, type Authentication } from "#lib/server/accounts/index.ts";
 import {
@@ -10,6 +9,7 @@ import {
   guardPage,
   identify,
   isApiPath,
+  requestIdOf,
   wrongMethod,
 } from "#lib/server/api/index.ts";
 import { currentQueen, startQueen } from "#lib/server/queen.ts";
@@ -23,13 +23,17 @@ export const handle: Handle = async ({ event, resolve }) => {
   const { queen } = currentQueen();
   const api = isApiPath(url.pathname);
   const session = cookies.get(sessionCookieName);
-  Object.assign(locals, { queen, requestId: randomUUID(), client: clientInfo(event) });
+  Object.assign(locals, {
+    queen,
+    requestId: requestIdOf(request.headers.get("x-request-id")),
+    client: clientInfo(event),
+  });
   let known: Authentication;
   try {
     const header = (name: string) => request.headers.get(name);
     known = await identify({ method: request.method, host: url.host, header, session }, locals.client);
   } catch (thrown) {
-    return errorResponse(thrown, locals.requestId);
+    return errorResponse(thrown, locals.requestId, url.pathname);
   }
   const { person, refusal, renewed } = known;
   Object.assign(locals, { person, refusal });
@@ -39,7 +43,10 @@ export const handle: Handle = async ({ event, resolve }) => {
 
   const response = await resolve(event);
   if (!api) return response;
-  if (response.status === 405) return wrongMethod(request.method, url.pathname, response.headers.get("allow"));
+  if (response.status === 405) {
+    const refused = { method: request.method, pathname: url.pathname, allow: response.headers.get("allow") };
+    return wrongMethod(refused, locals.requestId);
+  }
   if (!response.headers.has("x-request-id")) response.headers.set("x-request-id", locals.requestId);
   return response;
 };

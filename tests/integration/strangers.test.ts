@@ -34,8 +34,9 @@ async function call(base: string, endpoint: Endpoint, headers: Record<string, st
     headers: { "content-type": "application/json", ...headers },
     ...(body === undefined ? {} : { body }),
   });
-  const { error } = (await response.json()) as ErrorBody;
-  return { status: response.status, code: error.code };
+  // Ollama's errors are text, with the code beside it.
+  const told = (await response.json()) as ErrorBody | { error: string; code: string };
+  return { status: response.status, code: "code" in told ? told.code : told.error.code };
 }
 
 const strangerTo = (endpoints: Record<string, Endpoint>) =>

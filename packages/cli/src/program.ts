@@ -17,6 +17,7 @@ import { tokenRevoke } from "./hive/token/revoke.ts";
 import { hiveUninstall } from "./hive/uninstall.ts";
 import { hiveUpdate } from "./hive/update.ts";
 import { hiveUpgrade } from "./hive/upgrade.ts";
+import { chat } from "./inference/chat.ts";
 import { infer } from "./inference/infer.ts";
 import { jobCancel } from "./job/cancel.ts";
 import { jobList } from "./job/list.ts";
@@ -30,7 +31,7 @@ import { modelRemove } from "./model/remove.ts";
 import { modelSearch } from "./model/search.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
-import { doctor } from "./queen/doctor.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { status } from "./queen/status.ts";
 import { up } from "./queen/up.ts";
 import { sync } from "./sync/sync.ts";
@@ -62,7 +63,7 @@ export function createProgram(): Command {
     .showHelpAfterError("Add --help to see what it takes.")
     .addHelpText("after", '\nExample:\n  $ rbee infer --model bee-tiny --prompt "hello"\n')
     .exitOverride();
-  for (const add of [up, status, infer, sync, logs, config, doctor, usage, login, logout]) add(program);
+  for (const add of [up, status, infer, chat, sync, logs, config, doctor, usage, login, logout]) add(program);
   noun(program, "key", "your API keys", [keyCreate, keyList, keyRevoke]);
   noun(program, "user", "the people of the household", [userList, userInvite, userRole, userRemove]);
   const hive = noun(program, "hive", "the machines of the household", [

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FleetModel, FleetSnapshot } from "@rbee/contract";
@@ -43,15 +42,6 @@ const fleet: FleetSnapshot = {
   models: [model],
   totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 },
 };
-const chunk = (content: string) =>
-  `data: ${JSON.stringify({
-    id: "c1",
-    object: "chat.completion.chunk",
-    created: 1,
-    model: "bee-tiny",
-    system_fingerprint: "f",
-    choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }],
-  })}\n\n`;
 
 describe("rbee", () => {
   it("without a queen says how to get one, exit code 1", async () => {
@@ -230,65 +220,6 @@ describe("rbee worker spawn", () => {
     const { exitCode, error } = await ended;
     expect([exitCode, cancelled]).toEqual([130, 1]);
     expect(error).toContain("cancels the job");
-  });
-});
-
-describe("rbee infer", () => {
-  it("streams tokens to stdout and narrates on stderr", async () => {
-    let asked: unknown;
-    queen.handlers.set("GET /v1/fleet", json(200, { ...fleet, models: [{ ...model, state: "unloaded" }] }));
-    queen.handlers.set("POST /v1/chat/completions", (_request, response, body) => {
-      asked = JSON.parse(body);
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end(`: queued\n\n${chunk("Hello ")}${chunk("there")}data: [DONE]\n\n`);
-    });
-    const { exitCode, out, error } = await rbee(["infer", "--temperature", "0", "--system", "Be kind."], {
-      stdin: "hi\n",
-    });
-    expect([exitCode, out]).toEqual([0, "Hello there\n"]);
-    expect(error).toContain("loads bee-tiny");
-    expect(error).toContain("waits for a free slot");
-    expect(asked).toEqual({
-      model: "bee-tiny",
-      messages: [
-        { role: "system", content: "Be kind." },
-        { role: "user", content: "hi" },
-      ],
-      temperature: 0,
-      stream: true,
-    });
-  });
-
-  it("Ctrl-C cancels the request and is exit code 130", async () => {
-    const cancelled = Promise.withResolvers<boolean>();
-    const streaming = Promise.withResolvers<undefined>();
-    queen.handlers.set("GET /v1/fleet", json(200, fleet));
-    queen.handlers.set("POST /v1/chat/completions", (_request, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write(chunk("Once upon a time"));
-      response.on("close", () => {
-        cancelled.resolve(true);
-      });
-      streaming.resolve(undefined);
-    });
-    const { child, ended } = start(["infer", "--model", "bee-tiny", "--prompt", "a story"]);
-    await streaming.promise;
-    await once(child.stdout, "data");
-    child.kill("SIGINT");
-    child.kill("SIGINT");
-    const { exitCode, out } = await ended;
-    expect(exitCode).toBe(130);
-    expect(out).toContain("Once upon a time");
-    expect(await cancelled.promise).toBe(true);
-  });
-
-  it("a stream that breaks off is a failure after what had come", async () => {
-    queen.handlers.set("POST /v1/chat/completions", (_request, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" }).end(chunk("half"));
-    });
-    const { exitCode, out, error } = await rbee(["infer", "--model", "bee-tiny", "--prompt", "x"]);
-    expect([exitCode, out]).toEqual([1, "half"]);
-    expect(error).toContain("broke off");
   });
 });
 

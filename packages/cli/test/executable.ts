@@ -29,6 +29,8 @@ export interface Running {
 export interface StartOptions {
   readonly home?: string;
   readonly config?: string;
+  /** More of the environment. */
+  readonly env?: Record<string, string>;
   /** What stdin gives before it ends. */
   readonly stdin?: string;
   /** On a terminal: stdout and stderr are one, and stdin stays open. */
@@ -69,6 +71,7 @@ export function placeWith(queen: SmallQueen): Place {
         HOME: home,
         RBEE_HOME: options.home ?? home,
         RBEE_CONFIG_DIR: options.config ?? nowhere,
+        ...options.env,
       },
     });
     let out = "";

@@ -47,8 +47,10 @@ export const workerTelemetrySchema = z.object({
   vram_mb: megabytes.nullable().describe(unknown),
   uptime_s: z.number().min(0),
   load_progress: z.number().min(0).max(1).nullable(),
-  need_device_mb: megabytes.optional().describe("What it was promised on its device when it started."),
-  need_ram_mb: megabytes.optional().describe("What it was promised of main memory when it started."),
+  need_device_mb: megabytes
+    .optional()
+    .describe("Memory of its device's own that it was promised at its start; 0 where the device has none."),
+  need_ram_mb: megabytes.optional().describe("Main memory that it was promised at its start."),
   slots_total: z.int().min(0).nullable(),
   slots_busy: z.int().min(0).nullable(),
   tokens_per_s: z.number().min(0).nullable().describe(unknown),

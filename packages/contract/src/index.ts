@@ -14,13 +14,16 @@ export * from "./hub.ts";
 export * from "./identifiers.ts";
 export * from "./machines.ts";
 
+export * from "./inference/anthropic.ts";
 export * from "./inference/chat.ts";
 export * from "./inference/completions.ts";
 export * from "./inference/embeddings.ts";
 export * from "./inference/logprobs.ts";
 export * from "./inference/messages.ts";
 export * from "./inference/models.ts";
+export * from "./inference/ollama.ts";
 export * from "./inference/queue.ts";
+export * from "./inference/responses.ts";
 export * from "./inference/response-format.ts";
 export * from "./inference/sampling.ts";
 export * from "./inference/tasks.ts";

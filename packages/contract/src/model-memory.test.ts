@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { estimateMemory, type ModelMemoryFacts } from "./model-memory.ts";
+import type { Backend } from "./identifiers.ts";
+import { estimateMemory, memoryNeed, memorySafety, type ModelMemoryFacts } from "./model-memory.ts";
 
 const facts: ModelMemoryFacts = {
   layers: 12,
@@ -52,5 +53,47 @@ describe("the estimate of memory", () => {
     expect(gpu.ram_mb).toBe(gpu.process_mb);
     expect(gpu.device_mb).toBeGreaterThan(gpu.weights_mb + gpu.cache_mb);
     expect(cpu.device_mb).toBe(cpu.ram_mb);
+  });
+
+  it("divides a model between a GPU and main memory by its layers, and nothing gets lost", () => {
+    const whole = estimate({}, { backend: "cuda" });
+    const moved = whole.weights_mb + whole.cache_mb;
+    const half = estimate({}, { backend: "cuda", gpuLayers: 6 });
+    expect(half.device_mb).toBeLessThan(whole.device_mb - moved * 0.5);
+    expect(half.ram_mb).toBeGreaterThan(whole.ram_mb + moved * 0.5);
+    expect(half.device_mb + half.ram_mb).toBeGreaterThanOrEqual(whole.device_mb + whole.ram_mb);
+    expect(estimate({}, { backend: "cuda", gpuLayers: 13 }).device_mb).toBe(whole.device_mb);
+    const unknown = estimate({ layers: null }, { backend: "cuda", gpuLayers: 6 });
+    expect(unknown.device_mb).toBe(whole.device_mb);
+    expect(unknown.ram_mb).toBeGreaterThan(moved);
+  });
+
+  it("takes more context than a model was trained for only from who asks for just that", () => {
+    expect(estimate({}, { contextLength: 16_384, extendContext: true }).context_length).toBe(16_384);
+    expect(estimate({}, { extendContext: true }).context_length).toBe(8_192);
+  });
+});
+
+describe("what a worker is promised", () => {
+  const ask = (backend: Backend, sharesRam: boolean) => memoryNeed(model, { backend, slots: 1 }, sharesRam);
+
+  it("is the estimate and a fifth, by whose memory it is", () => {
+    const gpu = estimate({}, { backend: "cuda" });
+    expect(ask("cpu", true)).toEqual({ device_mb: 0, ram_mb: Math.ceil(estimate({}).ram_mb * memorySafety) });
+    expect(ask("cuda", false)).toEqual({
+      device_mb: Math.ceil(gpu.device_mb * memorySafety),
+      ram_mb: Math.ceil(gpu.ram_mb * memorySafety),
+    });
+    expect(ask("metal", true)).toEqual({
+      device_mb: 0,
+      ram_mb: Math.ceil((gpu.device_mb + gpu.ram_mb) * memorySafety),
+    });
+  });
+
+  it("goes by the size of the files where the header is silent", () => {
+    const silent = { ...model, facts: null };
+    expect(memoryNeed(silent, { backend: "cuda", slots: 4 }, false).device_mb).toBe(
+      Math.ceil((112 + 320) * memorySafety),
+    );
   });
 });

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Device } from "./capabilities.ts";
 import type { Backend } from "./identifiers.ts";
+import type { WorkerSpawn } from "./workers.ts";
 
 /** What a GGUF header says about the memory that a model takes while it runs. An unknown fact is null. */
 export const modelMemoryFactsSchema = z
@@ -59,6 +61,25 @@ export interface MemoryQuestion {
   readonly slots: number;
   /** Tokens per slot; the worker's own choice when left out. */
   readonly contextLength?: number | undefined;
+  /** Whether that may be more than the model was trained for. */
+  readonly extendContext?: boolean | undefined;
+  /** Layers on the GPU, the output counted as one; all of them when left out. */
+  readonly gpuLayers?: number | undefined;
+}
+
+/** The question that a worker's start asks; `slots` are those that its hive chooses when nobody does. */
+export function memoryQuestion(
+  backend: Backend,
+  { slots, context_length, extend_context, gpu_layers }: Partial<WorkerSpawn>,
+  usualSlots: number,
+): MemoryQuestion {
+  return {
+    backend,
+    slots: slots ?? usualSlots,
+    contextLength: context_length,
+    extendContext: extend_context,
+    gpuLayers: gpu_layers,
+  };
 }
 
 /** Memory that a worker takes, in MB. */
@@ -84,10 +105,11 @@ export interface MemoryEstimate {
  */
 export function estimateMemory(
   model: { sizeBytes: number; trainedContext: number | null; facts: ModelMemoryFacts },
-  { backend, slots, contextLength }: MemoryQuestion,
+  { backend, slots, contextLength, extendContext = false, gpuLayers }: MemoryQuestion,
 ): MemoryEstimate {
   const { facts, sizeBytes, trainedContext } = model;
-  const context = Math.min(contextLength ?? defaultContextLimit, trainedContext ?? Number.MAX_SAFE_INTEGER);
+  const most = extendContext ? Number.MAX_SAFE_INTEGER : (trainedContext ?? Number.MAX_SAFE_INTEGER);
+  const context = Math.min(contextLength ?? Math.min(defaultContextLimit, trainedContext ?? defaultContextLimit), most);
   const onGpu = backend !== "cpu";
   const batch = Math.min(onGpu ? batchTokens.gpu : batchTokens.cpu, context * slots);
   const windowed = facts.window === null ? context : Math.min(context, facts.window + batch);
@@ -102,7 +124,9 @@ export function estimateMemory(
   const width = (facts.embedding_length ?? 0) * activations + (facts.feed_forward_length ?? 0) * 2;
   const compute = logits + width * 4 * batch;
   const process = processBytes + vocabulary * bytesPerVocabularyEntry;
-  const device = sizeBytes + cache + compute;
+  const { there, here } = onGpu ? split(facts.layers, gpuLayers) : { there: 1, here: 0 };
+  const moved = sizeBytes + cache;
+  const device = moved * there + compute;
   const mb = (bytes: number) => Math.ceil(bytes / bytesPerMb);
   return {
     context_length: context,
@@ -111,6 +135,48 @@ export function estimateMemory(
     compute_mb: mb(compute),
     process_mb: mb(process),
     device_mb: mb(onGpu ? device + gpuOverheadBytes : device + process),
-    ram_mb: mb(onGpu ? process : device + process),
+    ram_mb: mb(onGpu ? process + moved * here + (here > 0 ? compute : 0) : device + process),
   };
 }
+
+/**
+ * Shares of weights and cache on the GPU and in main memory. Where the header does not say how many layers there are,
+ * a part of them counts in both places.
+ */
+function split(layers: number | null, gpuLayers: number | undefined): { there: number; here: number } {
+  if (gpuLayers === undefined) return { there: 1, here: 0 };
+  if (layers === null) return { there: gpuLayers > 0 ? 1 : 0, here: 1 };
+  const there = Math.min(1, gpuLayers / (layers + 1));
+  return { there, here: 1 - there };
+}
+
+/** Memory that a worker is promised before it starts, in MB, head room included, by whose memory it is. */
+export interface MemoryNeed {
+  /** Of the device's own memory; 0 where it has none, as the CPU and devices that use main memory. */
+  readonly device_mb: number;
+  /** Of main memory. */
+  readonly ram_mb: number;
+}
+
+/**
+ * What a worker is to be promised on a device. Of a model whose header says nothing about memory the files' size is
+ * what there is to go by.
+ * @param sharesRam whether the device has no memory of its own.
+ */
+export function memoryNeed(
+  model: { sizeBytes: number; trainedContext: number | null; facts: ModelMemoryFacts | null },
+  question: MemoryQuestion,
+  sharesRam: boolean,
+): MemoryNeed {
+  const estimate = estimateMemory({ ...model, facts: model.facts ?? unknownMemoryFacts }, question);
+  const onGpu = question.backend !== "cpu";
+  const safe = (mb: number) => Math.ceil(mb * memorySafety);
+  if (!onGpu) return { device_mb: 0, ram_mb: safe(estimate.ram_mb) };
+  return sharesRam
+    ? { device_mb: 0, ram_mb: safe(estimate.device_mb + estimate.ram_mb) }
+    : { device_mb: safe(estimate.device_mb), ram_mb: safe(estimate.ram_mb) };
+}
+
+/** The device whose memory a worker on this one takes: `ram`, itself, or another view of the same card. */
+export const poolOf = ({ id, backend, memory_of }: Pick<Device, "id" | "backend" | "memory_of">): string =>
+  backend === "cpu" ? "ram" : (memory_of ?? id);

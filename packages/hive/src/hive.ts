@@ -172,6 +172,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     threads: settings.workerThreads,
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
+    memoryLimitMb: settings.memoryLimitMb,
     sharedMachine: config.parent === "ipc",
   });
   const jobs = new HiveJobs({
@@ -195,6 +196,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       arch: process.arch,
       cpu,
       ram_total_mb: ramTotalMb,
+      memory_limit_mb: settings.memoryLimitMb,
+      worker_slots: settings.workerSlots,
       backends: [...backends],
       devices: [...devices],
       engines: ["node-llama-cpp" as const],

@@ -34,6 +34,21 @@ export const optionalUrl = z
   .url({ protocol: /^https?$/u, error: "must be an http or https URL" })
   .transform((url) => url.replace(/\/+$/u, ""))
   .optional();
+const originText = z
+  .string()
+  .trim()
+  .regex(/^(?:\*|https?:\/\/[^/\s]+)$/u, "must be * or look like https://app.example");
+/** Origins of web pages: a list in the file, text with commas elsewhere. */
+export const origins = z.union([
+  z.array(originText),
+  z.string().transform((value, context) => {
+    const parts = value.split(",").filter((part) => part.trim() !== "");
+    const parsed = z.array(originText).safeParse(parts);
+    if (parsed.success) return parsed.data;
+    context.addIssue({ code: "custom", message: parsed.error.issues[0]?.message ?? "is not a list of origins" });
+    return z.NEVER;
+  }),
+]);
 /** `true`/`false` as people write them. */
 export const flag = z.union([z.boolean(), z.stringbool({ error: "must be true or false" })]);
 /** A folder or file; `~` is the home folder. */

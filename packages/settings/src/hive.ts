@@ -101,6 +101,13 @@ export const hiveSettings = {
     fallback: () => 300,
     description: "Seconds without work after which a worker is stopped and gives its memory back; -1 never.",
   }),
+  memoryLimitMb: setting({
+    env: "RBEE_MEMORY_LIMIT_MB",
+    toml: "worker.memory_limit_mb",
+    schema: count.optional(),
+    fallback: () => undefined,
+    description: "MB of main memory that the workers of this machine may take in all; all that is free when unset.",
+  }),
   loadTimeoutS: setting({
     env: "RBEE_LOAD_TIMEOUT",
     toml: "worker.load_timeout_s",

@@ -6,6 +6,7 @@ import {
   logLevel,
   optionalText,
   optionalUrl,
+  origins,
   path,
   port,
   seconds,
@@ -50,6 +51,13 @@ export const queenSettings = {
     schema: optionalUrl,
     fallback: () => undefined,
     description: "The address that hives and apps should use; found from the network when unset.",
+  }),
+  corsOrigins: setting({
+    env: "RBEE_CORS_ORIGINS",
+    toml: "queen.cors_origins",
+    schema: origins,
+    fallback: () => [],
+    description: "Origins whose pages may call the API with a key, with commas between them; * allows every page.",
   }),
   adminName: setting({
     env: "RBEE_ADMIN_NAME",

@@ -162,7 +162,11 @@ function byteToken(spelled: string): number {
 
 describe("refusals", () => {
   it("names an unknown field", async () => {
-    expect(await refusal({ functions: [] })).toMatchObject({ status: 400, code: "invalid_request", param: "functions" });
+    expect(await refusal({ functions: [] })).toMatchObject({
+      status: 400,
+      code: "invalid_request",
+      param: "functions",
+    });
   });
 
   it("says both numbers when prompt and answer do not fit", async () => {

@@ -1,7 +1,9 @@
 import { RbeeError, toRbeeError, type WorkerProcessOptions } from "@rbee/contract";
 import type { Logger } from "pino";
 import { ActivityReporter } from "./activity.ts";
-import { createApp, type ReadyModel } from "./api/app.ts";
+import { createApp } from "./api/app.ts";
+import { chatAbilities } from "./api/chat-plan.ts";
+import { loadWith, type ReadyModel } from "./api/ready-model.ts";
 import { loadEngine } from "./engine/index.ts";
 import { openHiveChannel } from "./hive-channel.ts";
 import { Scheduler } from "./scheduler/index.ts";
@@ -49,7 +51,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
       log.warn({ limit_ms: drainLimitMs }, "answers were still running at the end of the drain limit");
       exitAtOnce();
     }, drainLimitMs).unref();
-    await ready?.scheduler.drain();
+    await Promise.all([ready?.scheduler.drain(), ready?.engine.embedder.idle()]);
     server.stop();
     await channel.sendLast({ type: "drained" });
     log.info("drained");
@@ -80,7 +82,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     });
     const activity = new ActivityReporter(
       () => {
-        const load = scheduler.load();
+        const load = loadNow();
         return {
           slots_busy: load.slotsBusy,
           queued: load.queued,
@@ -101,6 +103,10 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
         log.error({ err: error }, "the engine failed in a step");
       },
     });
+    engine.embedder.onChange = () => {
+      activity.changed();
+    };
+    const loadNow = () => loadWith(scheduler.load(), engine.embedder.busy);
     // Looks are counted instead of time, which goes on while a laptop sleeps.
     let step: number | null = null;
     let looks = 0;
@@ -120,6 +126,8 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
       engine,
       scheduler,
       prompts: createPromptMaker(options.model, engine.facts.chatTemplate, engine.vocabulary),
+      abilities: chatAbilities(engine.facts.chatTemplate, engine.vocabulary),
+      load: loadNow,
       loadedAt: Math.floor(Date.now() / 1000),
     };
     const { backend, device, slots, contextLength } = engine.facts;

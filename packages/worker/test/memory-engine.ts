@@ -1,4 +1,13 @@
-import type { Engine, Piece, Sampler, StepWork, Vocabulary } from "../src/engine/engine.ts";
+import type {
+  Embedder,
+  Engine,
+  Grammar,
+  Observer,
+  Piece,
+  Sampler,
+  StepWork,
+  Vocabulary,
+} from "../src/engine/engine.ts";
 
 export const endToken = 0;
 
@@ -15,6 +24,10 @@ const letters: Vocabulary = {
     const text = String.fromCharCode(96 + token);
     return { text, bytes: new TextEncoder().encode(text) };
   },
+  shownPiece: (token) => letters.piece(token),
+  isMarker: () => false,
+  bytesOfNoText: [],
+  infill: null,
   endsAnswer: (token) => token === endToken,
 };
 
@@ -28,6 +41,15 @@ export type SeenStep = ReadonlyMap<number, readonly number[]>;
 export class MemoryEngine implements Engine {
   readonly facts;
   readonly vocabulary = letters;
+  readonly embedder: Embedder = {
+    size: 1,
+    contextLength: 1024,
+    busy: false,
+    onChange: null,
+    prepare: (tokens) => [...tokens],
+    embed: () => Promise.resolve(Float32Array.of(1)),
+    idle: () => Promise.resolve(),
+  };
   readonly steps: SeenStep[] = [];
   readonly kept: { slot: number; length: number }[] = [];
   samplers = 0;
@@ -78,7 +100,17 @@ export class MemoryEngine implements Engine {
 
   createSampler(): Sampler {
     this.samplers++;
-    return { dispose: () => this.samplers-- };
+    return { constrain: () => true, dispose: () => this.samplers-- };
+  }
+
+  readGrammar(text: string): Grammar {
+    return { text };
+  }
+
+  /** Every token is certain. */
+  createObserver(): Observer {
+    this.samplers++;
+    return { last: { logprob: 0, top: [] }, dispose: () => this.samplers-- };
   }
 
   async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {

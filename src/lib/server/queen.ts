@@ -5,10 +5,10 @@ import { describeSettings, loadSettings, queenSettings, SettingsError } from "@r
 import type { Logger } from "pino";
 import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
 import { openDatabase } from "#lib/server/db/index.ts";
-import { createHives, heartbeatListener, type Hives } from "#lib/server/hives/index.ts";
+import { createHives, heartbeatListener, hiveModels, liveWorkers, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
 import { createHub, type Hub } from "#lib/server/hub/index.ts";
-import { createInference, type Inference } from "#lib/server/inference/index.ts";
+import { createDialects, createInference, type Dialects, type Inference } from "#lib/server/inference/index.ts";
 import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.ts";
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
 import { createModels, type Models } from "#lib/server/models/index.ts";
@@ -41,6 +41,7 @@ export interface Queen {
   readonly hives: Hives;
   readonly hub: Hub;
   readonly inference: Inference;
+  readonly dialects: Dialects;
   readonly models: Models;
   readonly jobs: HouseholdJobs;
   readonly tasks: Tasks;
@@ -56,7 +57,7 @@ export type Front = (request: IncomingMessage, response: ServerResponse) => bool
 export interface QueenRuntime {
   readonly queen: Queen;
   readonly log: Logger;
-  readonly settings: { readonly host: string; readonly port: number };
+  readonly settings: { readonly host: string; readonly port: number; readonly corsOrigins: readonly string[] };
   readonly authenticate: AccountsService["authenticator"];
   /** Takes what comes often in front of SvelteKit: heartbeats, and the calls of apps. */
   readonly front: Front;
@@ -155,6 +156,14 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
       metrics.observe(entry);
     },
   });
+  const dialects = createDialects({
+    inference,
+    models: () => hiveModels(hives.registry.all()),
+    workers: () => liveWorkers(hives.registry.all()),
+    resolve: (name) => models.resolve(name),
+    loadWaitMs: settings.loadWaitS * 1000,
+    now,
+  });
   const provisioning = createProvisioning({
     db,
     root: program.root,
@@ -167,7 +176,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
   const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
-  const tasks = createTasks({ hives, inference, jobs, machines: provisioning, log });
+  const tasks = createTasks({ hives, inference, models, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,
     hives: () => hives.registry.all(),
@@ -184,6 +193,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     hives,
     hub,
     inference,
+    dialects,
     models,
     jobs,
     tasks,
@@ -231,7 +241,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   return {
     queen,
     log,
-    settings: { host: settings.host, port: settings.port },
+    settings: { host: settings.host, port: settings.port, corsOrigins: settings.corsOrigins },
     authenticate: accounts.authenticator,
     front(request, response) {
       if (request.method !== heartbeatRow.method || request.url !== heartbeatRow.path) return apps(request, response);

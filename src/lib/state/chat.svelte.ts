@@ -1,6 +1,8 @@
-import type { Timings } from "@rbee/contract";
+import type { Queue, Timings } from "@rbee/contract";
 import { createContext } from "svelte";
 import { words } from "#lib/words/index.ts";
+import { askQueen } from "./ask-queen.ts";
+import { ownPlace } from "./queue-view.ts";
 import { problemOf, readChatStream, type ChatEvent, type ChatProblem } from "./chat-stream.ts";
 
 /** Cooler than the API's 1, at which small models at home lose the thread; above 0, so that "again" gives another answer. */
@@ -20,7 +22,7 @@ export interface Answer {
   state: AnswerState;
   model: string;
   /** What is known about the wait before the first word. */
-  wait: { type: "sending" } | Extract<ChatEvent, { type: "queued" | "reading" }>;
+  wait: { type: "sending" } | { type: "in_line"; place: number } | Extract<ChatEvent, { type: "queued" | "reading" }>;
   problem: ChatProblem | null;
   finish: string | null;
   timings: Timings | null;
@@ -32,6 +34,8 @@ export type Turn = Question | Answer;
 
 /** Words are drawn this often at most, however fast they come. */
 const drawEveryMs = 33;
+/** How often the queue is asked for a question's place. */
+const lookEveryMs = 1_000;
 
 /** One conversation, kept in memory only; it outlives a change of page but not a reload. */
 export class Chat {
@@ -104,6 +108,8 @@ export class Chat {
     const abort = new AbortController();
     this.#abort = abort;
     const startedAt = performance.now();
+    const begun = new AbortController();
+    void watchPlace(answer, begun.signal);
     let pending = "";
     let timer: ReturnType<typeof setTimeout> | null = null;
     const draw = () => {
@@ -118,6 +124,7 @@ export class Chat {
         body: JSON.stringify({ model, messages, temperature, stream: true, stream_options: { include_usage: true } }),
         signal: abort.signal,
       });
+      begun.abort();
       answer.machine = response.headers.get("x-rbee-hive");
       if (!response.ok || response.body === null) {
         answer.problem = await problemOfResponse(response);
@@ -142,11 +149,25 @@ export class Chat {
       if (!abort.signal.aborted) answer.problem = unreachable;
       answer.state = abort.signal.aborted ? "stopped" : "failed";
     } finally {
+      begun.abort();
       if (timer !== null) clearTimeout(timer);
       draw();
       if (abort.signal.aborted && answer.state !== "done") answer.state = "stopped";
       if (this.#abort === abort) this.#abort = null;
     }
+  }
+}
+
+/** Looks once a second where a question is in the queue, until its answer begins. */
+async function watchPlace(answer: Answer, begun: AbortSignal): Promise<void> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+    if (begun.aborted) return;
+    const queue = (await askQueen("GET", "/v1/queue").catch(() => null)) as Queue | null;
+    if (begun.aborted || answer.state !== "waiting") return;
+    if (queue === null) continue;
+    const place = ownPlace(queue, answer.model);
+    answer.wait = place === null ? { type: "sending" } : { type: "in_line", place };
   }
 }
 

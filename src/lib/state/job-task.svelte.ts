@@ -1,7 +1,8 @@
 import type { Job, JobEvent, SshAccess } from "@rbee/contract";
 import { onMount } from "svelte";
+import { RequestProblem } from "./ask-queen.ts";
 import { JobFollow } from "./job-follow.svelte.ts";
-import { cancelJob, RequestProblem, startJob, type JobInput } from "./job-requests.ts";
+import { cancelJob, startJob, type JobInput } from "./job-requests.ts";
 import { questionOfJob, withAnswer, type SshQuestion } from "./ssh-question.ts";
 
 export interface JobTaskOptions {

@@ -136,7 +136,7 @@ describe("a hive that does not speak as one", () => {
     fake.answer = behaviour;
     const fault: Fault = {
       code: "hive_invalid_response",
-      message: /babel answered (something that is no chat|\d+ without an rbee error)/u,
+      message: /babel answered (something that is no answer of a model|\d+ without an rbee error)/u,
       suggestion: /both sides run the same version/u,
     };
     for (const stream of [false, true]) {

@@ -70,6 +70,12 @@ export type ChatRequest = z.infer<typeof chatRequestSchema>;
 export const finishReasonSchema = z.enum(["stop", "length", "tool_calls"]);
 export type FinishReason = z.infer<typeof finishReasonSchema>;
 
+const stopReasonField = z
+  .string()
+  .nullable()
+  .optional()
+  .describe("vLLM's extra: the stop string that ended the answer; absent when none did.");
+
 const answerHead = {
   id: z.string(),
   created: z.int().describe("Unix time in seconds."),
@@ -93,6 +99,7 @@ export const chatCompletionSchema = z
         }),
         logprobs: chatLogprobsSchema,
         finish_reason: finishReasonSchema,
+        stop_reason: stopReasonField,
       }),
     ),
     usage: usageSchema,
@@ -116,6 +123,7 @@ export const chatChunkSchema = z
         }),
         logprobs: chatLogprobsSchema,
         finish_reason: finishReasonSchema.nullable(),
+        stop_reason: stopReasonField,
       }),
     ),
     usage: usageSchema.nullable().optional(),

@@ -10,18 +10,24 @@ export const tokenListSchema = z.array(z.int().min(0)).min(1).max(1_048_576);
 /** The most prompts, or texts to embed, in one request. */
 export const mostInputs = 2048;
 
+/** Text, tokens, or several of either. */
+export const textsSchema = z.union(
+  [
+    z.string().min(1),
+    z.array(z.string().min(1)).min(1).max(mostInputs),
+    tokenListSchema,
+    z.array(tokenListSchema).min(1).max(mostInputs),
+  ],
+  { error: `must be a text, a list of tokens, or up to ${mostInputs} of either, and none of them empty` },
+);
+
 /** `POST /v1/completions`: text that goes on where a prompt ends, without a chat template. */
 export const completionRequestSchema = z
   .strictObject({
     model: modelIdSchema,
-    prompt: z
-      .union([
-        z.string().min(1),
-        z.array(z.string().min(1)).min(1).max(mostInputs),
-        tokenListSchema,
-        z.array(tokenListSchema).min(1).max(mostInputs),
-      ])
-      .describe("Text, tokens, or several of either. Names of control tokens in text are these tokens."),
+    prompt: textsSchema.describe(
+      "Text, tokens, or several of either. Names of control tokens in text are these tokens.",
+    ),
     ...samplingFields,
     max_tokens: z
       .int()

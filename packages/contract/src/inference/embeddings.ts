@@ -1,19 +1,12 @@
 import { z } from "zod";
 import { modelIdSchema } from "../identifiers.ts";
-import { mostInputs, tokenListSchema } from "./completions.ts";
+import { textsSchema } from "./completions.ts";
 
 /** `POST /v1/embeddings`. */
 export const embeddingsRequestSchema = z
   .strictObject({
     model: modelIdSchema,
-    input: z
-      .union([
-        z.string().min(1),
-        z.array(z.string().min(1)).min(1).max(mostInputs),
-        tokenListSchema,
-        z.array(tokenListSchema).min(1).max(mostInputs),
-      ])
-      .describe("Text, tokens, or several of either."),
+    input: textsSchema.describe("Text, tokens, or several of either."),
     encoding_format: z
       .enum(["float", "base64"])
       .nullable()

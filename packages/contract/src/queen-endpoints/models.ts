@@ -1,5 +1,6 @@
 import type { EndpointTable } from "../endpoint.ts";
 import { modelSettingsSchema, modelSettingsUpdateSchema } from "../model-settings.ts";
+import { placementExplanationSchema, placementQuerySchema } from "../placement.ts";
 
 /** What the household decides about its models, and where they run. */
 export const modelsEndpoints = {
@@ -21,5 +22,15 @@ export const modelsEndpoints = {
     status: 200,
     body: modelSettingsUpdateSchema,
     answer: modelSettingsSchema,
+  },
+  explainModel: {
+    method: "GET",
+    path: "/v1/models/{id}/placement",
+    owner: "person",
+    tag: "models",
+    summary: "Where a request for a model would go now, and why there and not elsewhere.",
+    status: 200,
+    query: placementQuerySchema,
+    answer: placementExplanationSchema,
   },
 } as const satisfies EndpointTable;

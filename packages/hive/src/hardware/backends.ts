@@ -50,19 +50,21 @@ export function listDevices(cpuModel: string | null, gpus: readonly Gpu[], backe
     vram_total_mb: null,
     compute_capability: null,
   };
-  const native = gpus.map(({ id, backend, name, vram_total_mb, compute_capability }) => ({
+  const native = gpus.map(({ id, backend, name, vram_total_mb, compute_capability, unified_memory }) => ({
     id,
     backend,
     name,
     vram_total_mb,
     compute_capability,
+    ...(unified_memory ? { memory_of: "ram" } : {}),
   }));
   const vulkan = !backends.includes("vulkan")
     ? []
     : gpus
         .filter(({ backend }) => backend !== "metal")
-        .map(({ name, vram_total_mb }, index) => ({
+        .map(({ id, name, vram_total_mb, unified_memory }, index) => ({
           id: `vulkan:${index}`,
+          memory_of: unified_memory ? "ram" : id,
           backend: "vulkan" as const,
           name,
           vram_total_mb,

@@ -38,6 +38,7 @@ export interface SmallHiveOptions {
   clock?: Clock;
   loadTimeoutMs?: number;
   idleStopS?: number;
+  memoryLimitMb?: number;
   command?: readonly string[];
   home?: string;
   hubUrl?: string;
@@ -76,6 +77,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     threads: 1,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
+    memoryLimitMb: options.memoryLimitMb,
     sharedMachine: true,
   });
   supervisor.start();

@@ -33,6 +33,11 @@ export class IdleWatch {
     this.#wait();
   }
 
+  /** It was let live although it had nothing to do: to be looked at again after as long. */
+  again(): void {
+    this.#wait();
+  }
+
   /** It has told what it is doing. */
   tells(working: boolean): void {
     if (working) this.#hold();

@@ -1,7 +1,7 @@
-import type { RbeeError, WorkerSpawn } from "@rbee/contract";
+import { poolOf, type RbeeError, type WorkerSpawn } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
-import { placeWorker, type Machine } from "./placement.ts";
+import { afterPromises, placeWorker, type Machine } from "./placement.ts";
 import { computeThreads } from "./threads.ts";
 
 const device = (id: string, backend: "cpu" | "cuda" | "metal") => ({
@@ -21,13 +21,19 @@ const machine = (changes: Partial<Machine["memory"]> = {}): Machine => ({
       ["cuda:0", 4_000],
       ["cuda:1", 8_000],
     ]),
-    unifiedDevices: new Set(),
     ...changes,
   },
 });
 
+/** What a worker on a GPU takes of main memory. */
+const ramBesideMb = 200;
 const place = (request: Partial<WorkerSpawn>, needMb: number, on = machine()) =>
-  placeWorker({ model: "m", ...request }, () => needMb, on);
+  placeWorker(
+    { model: "m", ...request },
+    (device) =>
+      poolOf(device) === "ram" ? { device_mb: 0, ram_mb: needMb } : { device_mb: needMb, ram_mb: ramBesideMb },
+    on,
+  );
 
 function refusal(request: Partial<WorkerSpawn>, needMb: number, on = machine()): RbeeError {
   try {
@@ -102,10 +108,44 @@ describe("placing a worker", () => {
   it("judges a GPU that shares main memory by main memory", () => {
     const mac: Machine = {
       backends: ["cpu", "metal"],
-      devices: [device("cpu", "cpu"), device("metal:0", "metal")],
-      memory: { ramFreeMb: 2_000, vramFreeMb: new Map([["metal:0", null]]), unifiedDevices: new Set(["metal:0"]) },
+      devices: [device("cpu", "cpu"), { ...device("metal:0", "metal"), memory_of: "ram" }],
+      memory: { ramFreeMb: 2_000, vramFreeMb: new Map() },
     };
     expect(refusal({ backend: "metal" }, 3_000, mac)).toMatchObject({ code: "insufficient_ram" });
+  });
+});
+
+describe("promised memory", () => {
+  const cpu = (mb: number, takesMemory: boolean) => ({
+    pool: "ram",
+    need: { device_mb: 0, ram_mb: mb },
+    takesMemory,
+  });
+
+  it("is taken off while a model loads, on the GPU as in main memory", () => {
+    const loading = { pool: "cuda:0", need: { device_mb: 3_000, ram_mb: 200 }, takesMemory: true };
+    const left = afterPromises(machine().memory, [loading, cpu(1_000, true), cpu(5_000, false)], undefined);
+    expect(left.ramFreeMb).toBe(14_800);
+    expect(left.vramFreeMb).toEqual(
+      new Map([
+        ["cuda:0", 1_000],
+        ["cuda:1", 8_000],
+      ]),
+    );
+  });
+
+  it("is all counted where somebody limited what workers may take, even if more is free", () => {
+    const left = (limitMb: number) => afterPromises(machine().memory, [cpu(300, false), cpu(200, true)], limitMb);
+    expect(left(1_000).ramFreeMb).toBe(500);
+    expect(left(400).ramFreeMb).toBe(-100);
+    expect(left(1e6).ramFreeMb).toBe(15_800);
+  });
+
+  it("of main memory is missed by a worker on a GPU too", () => {
+    expect(refusal({ backend: "cuda" }, 1_000, machine({ ramFreeMb: 100 }))).toMatchObject({
+      code: "insufficient_ram",
+      details: { need_mb: ramBesideMb, have_mb: 100, device: "cuda:1" },
+    });
   });
 });
 

@@ -1,26 +1,32 @@
-import { estimateMemory, memorySafety, RbeeError, type Backend, type Device, type WorkerSpawn } from "@rbee/contract";
+import {
+  memoryNeed,
+  memoryQuestion,
+  poolOf,
+  RbeeError,
+  type Backend,
+  type Device,
+  type MemoryNeed,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { LocalModel } from "../models/catalogue.ts";
 
-/** Memory that a worker of this model needs on a device of that backend, in MB, head room included. */
-export function needOf(
+/** What a worker of this model takes when it is started so, by the device it runs on. */
+export function needsOf(
   { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
-  slots: number,
-  contextLength: number | undefined,
-  backend: Backend,
-): number {
-  const { device_mb } = estimateMemory(
-    { sizeBytes, trainedContext: header.contextLength, facts: header.memory },
-    { backend, slots, contextLength },
-  );
-  return Math.ceil(device_mb * memorySafety);
+  request: WorkerSpawn,
+  usualSlots: number,
+): (device: Device) => MemoryNeed {
+  const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory };
+  return (device) => memoryNeed(model, memoryQuestion(device.backend, request, usualSlots), poolOf(device) === ramPool);
 }
+
+const ramPool = "ram";
 
 /** What is free on the machine now. Unknown is null, and is not held against a worker. */
 export interface MachineMemory {
   readonly ramFreeMb: number | null;
-  /** By device id; devices that share main memory are not in it. */
+  /** By device id; devices that use main memory are not in it. */
   readonly vramFreeMb: ReadonlyMap<string, number | null>;
-  readonly unifiedDevices: ReadonlySet<string>;
 }
 
 export interface Machine {
@@ -32,8 +38,9 @@ export interface Machine {
 export interface Placement {
   readonly backend: Backend;
   readonly device: string;
-  /** What it needs there, in MB. */
-  readonly needMb: number;
+  /** Whose memory it takes beside main memory: a device's id, or `ram` for none. */
+  readonly pool: string;
+  readonly need: MemoryNeed;
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
@@ -72,40 +79,72 @@ function candidates(request: WorkerSpawn, machine: Machine): Device[] {
   return fitting.sort((a, b) => preference.indexOf(a.backend) - preference.indexOf(b.backend) || free(b) - free(a));
 }
 
-/** How much a device has, and which error it is when that does not do. */
-function memoryOf(
-  device: Device,
-  memory: MachineMemory,
-): { freeMb: number | null; code: "insufficient_ram" | "insufficient_vram" } {
-  if (device.backend === "cpu" || memory.unifiedDevices.has(device.id))
-    return { freeMb: memory.ramFreeMb, code: "insufficient_ram" };
-  return { freeMb: memory.vramFreeMb.get(device.id) ?? null, code: "insufficient_vram" };
+interface Shortage {
+  readonly code: "insufficient_ram" | "insufficient_vram";
+  readonly needMb: number;
+  readonly haveMb: number;
+}
+
+/** What a device lacks for a worker; undefined when it has room. */
+function shortageOn(device: Device, need: MemoryNeed, { ramFreeMb, vramFreeMb }: MachineMemory): Shortage | undefined {
+  const vram = vramFreeMb.get(poolOf(device)) ?? null;
+  const short = (code: Shortage["code"], needMb: number, freeMb: number | null): Shortage | undefined =>
+    freeMb === null || freeMb >= needMb ? undefined : { code, needMb, haveMb: Math.max(0, Math.floor(freeMb)) };
+  return short("insufficient_vram", need.device_mb, vram) ?? short("insufficient_ram", need.ram_mb, ramFreeMb);
 }
 
 /**
  * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room.
- * @param need MB that it takes on a device of a backend.
+ * @param needOn what it takes on a device.
  * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
  */
-export function placeWorker(request: WorkerSpawn, need: (backend: Backend) => number, machine: Machine): Placement {
+export function placeWorker(request: WorkerSpawn, needOn: (device: Device) => MemoryNeed, machine: Machine): Placement {
   const devices = candidates(request, machine);
-  const fit = devices.find((device) => {
-    const { freeMb } = memoryOf(device, machine.memory);
-    return freeMb === null || freeMb >= need(device.backend);
-  });
-  if (fit !== undefined) return { backend: fit.backend, device: fit.id, needMb: need(fit.backend) };
-  const best = devices[0];
-  if (best === undefined) throw new RbeeError("backend_unavailable", "This hive has no device.");
-  const { freeMb, code } = memoryOf(best, machine.memory);
-  const needMb = need(best.backend);
-  const have = Math.max(0, Math.floor(freeMb ?? 0));
+  const fit = devices.find((device) => shortageOn(device, needOn(device), machine.memory) === undefined);
+  if (fit !== undefined) return { backend: fit.backend, device: fit.id, pool: poolOf(fit), need: needOn(fit) };
+  const [best] = devices;
+  const shortage = best === undefined ? undefined : shortageOn(best, needOn(best), machine.memory);
+  if (best === undefined || shortage === undefined)
+    throw new RbeeError("backend_unavailable", "This hive has no device.");
+  const { code, needMb, haveMb } = shortage;
   const kind = code === "insufficient_ram" ? "memory" : "GPU memory";
   throw new RbeeError(
     code,
-    `${request.model} needs about ${needMb} MB of ${kind} on ${best.id}, and ${have} MB are free.`,
+    `${request.model} needs about ${needMb} MB of ${kind} on ${best.id}, and ${haveMb} MB are free.`,
     {
-      details: { need_mb: needMb, have_mb: have, device: best.id },
+      details: { need_mb: needMb, have_mb: haveMb, device: best.id },
       suggestion: "Stop another worker, ask for a shorter context or fewer slots, or take a smaller model.",
     },
   );
+}
+
+/** A worker that was promised memory. */
+export interface Promised {
+  readonly pool: string;
+  readonly need: MemoryNeed;
+  /** Whether the system does not count yet what it will take. */
+  readonly takesMemory: boolean;
+}
+
+/**
+ * What is left for another worker: less what workers that are still loading were promised, and not more than is left
+ * of what all workers together may take.
+ * @param limitMb of main memory; undefined when nobody limited it.
+ */
+export function afterPromises(
+  memory: MachineMemory,
+  workers: readonly Promised[],
+  limitMb: number | undefined,
+): MachineMemory {
+  const vramFreeMb = new Map(memory.vramFreeMb);
+  let { ramFreeMb } = memory;
+  for (const { takesMemory, pool, need } of workers) {
+    if (!takesMemory) continue;
+    const vram = vramFreeMb.get(pool);
+    if (vram !== undefined && vram !== null) vramFreeMb.set(pool, vram - need.device_mb);
+    if (ramFreeMb !== null) ramFreeMb -= need.ram_mb;
+  }
+  if (limitMb === undefined) return { vramFreeMb, ramFreeMb };
+  const left = limitMb - workers.reduce((sum, { need }) => sum + need.ram_mb, 0);
+  return { vramFreeMb, ramFreeMb: ramFreeMb === null ? left : Math.min(ramFreeMb, left) };
 }

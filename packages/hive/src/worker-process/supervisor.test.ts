@@ -323,6 +323,20 @@ describe("a worker without work", () => {
     await eventually("its end", () => stateOf(hive, worker_id) === "stopped");
   });
 
+  it("is kept while its model is pinned, and goes some time after that", async () => {
+    const clock = new ManualClock();
+    const hive = await smallHive("good", { clock, idleStopS: 300 });
+    const { worker_id } = await hive.spawn();
+    const pin = (pinned: boolean) => hive.client.updateModel({ params: { id: "bee-tiny" }, body: { pinned } });
+    await pin(true);
+    await clock.advance(10_000_000);
+    expect(stateOf(hive, worker_id)).toBe("ready");
+    expect(hive.supervisor.facts()).toMatchObject([{ idle_s: 10_000, stops_in_s: null }]);
+    await pin(false);
+    await clock.advance(300_000);
+    await eventually("its end", () => stateOf(hive, worker_id) === "stopped");
+  });
+
   it("is kept for ever when its spawn says so", async () => {
     const clock = new ManualClock();
     const hive = await smallHive("good", { clock, idleStopS: 300 });
@@ -330,5 +344,21 @@ describe("a worker without work", () => {
     await hive.client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
     await clock.advance(10_000_000);
     expect(stateOf(hive, worker_id)).toBe("ready");
+  });
+});
+
+describe("a limit on the memory of workers", () => {
+  it("holds for all of them together, and memory comes back with the end of one", async () => {
+    const hive = await smallHive("good", { memoryLimitMb: 300 });
+    const first = await hive.spawn();
+    const [{ need_ram_mb = 0 } = {}] = hive.supervisor.facts();
+    expect(need_ram_mb).toBeGreaterThan(150);
+    const again = () => hive.client.spawnWorker({ body: { model: "bee-tiny" } });
+    await expect(again()).rejects.toMatchObject({
+      code: "insufficient_ram",
+      details: { need_mb: need_ram_mb, have_mb: 300 - need_ram_mb },
+    });
+    await hive.client.stopWorker({ params: { id: first.worker_id }, query: { drain_ms: 0 } });
+    expect((await again()).state).toBe("starting");
   });
 });

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { pruneLogs } from "./log-file.ts";
-import { needOf, placeWorker, type Machine } from "./placement.ts";
+import { afterPromises, needsOf, placeWorker, type Machine } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly loadTimeoutMs: number;
   /** Seconds without work after which a worker is stopped, unless its spawn says otherwise; -1 never. */
   readonly idleStopS: number;
+  /** MB of main memory that all workers together may take; undefined when nobody limited it. */
+  readonly memoryLimitMb: number | undefined;
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -91,12 +93,12 @@ export class Supervisor {
     ]);
     this.#refuseWhenFull();
     // From here on nothing waits, so that two spawns cannot both be promised the same memory.
-    const { backend, device, needMb } = placeWorker(
+    const { backend, device, pool, need } = placeWorker(
       request,
-      (on) => needOf(model, slots, request.context_length, on),
+      needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, clock, log } = this.#options;
+    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
@@ -108,22 +110,26 @@ export class Supervisor {
         backend,
         device,
         slots,
-        ...(request.context_length === undefined ? {} : { context_length: request.context_length }),
+        context_length: request.context_length,
+        extend_context: request.extend_context,
+        gpu_layers: request.gpu_layers,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         queue_limit: 64,
       },
       env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
-      needMb,
+      pool,
+      need,
       loadTimeoutMs,
       idleStopMs: idleStopS < 0 ? null : idleStopS * 1_000,
+      isPinned: () => catalogue.known(model.id)?.record?.pinned === true,
       logPath: this.#logPath(id),
       runFiles,
       clock,
       log,
     });
     this.#workers.set(id, worker);
-    this.#options.catalogue.touch(model.id);
-    log.info({ worker_id: id, model: model.id, device, need_mb: needMb }, `Loading ${model.id} on ${device}.`);
+    catalogue.touch(model.id);
+    log.info({ worker_id: id, model: model.id, device, ...need }, `Loading ${model.id} on ${device}.`);
     return worker.snapshot();
   }
 
@@ -178,7 +184,8 @@ export class Supervisor {
   async #machine(): Promise<Machine> {
     const { hardware } = this.#options;
     const [{ backends, devices }, gpus, ram] = await Promise.all([hardware.inventory(), hardware.gpus(), readMemory()]);
-    const free = gpus.map(({ id, vram_total_mb, vram_used_mb }): [string, number | null] => [
+    const own = gpus.filter((gpu) => !gpu.unified_memory);
+    const free = own.map(({ id, vram_total_mb, vram_used_mb }): [string, number | null] => [
       id,
       vram_total_mb === null || vram_used_mb === null ? null : vram_total_mb - vram_used_mb,
     ]);
@@ -188,22 +195,13 @@ export class Supervisor {
       memory: {
         ramFreeMb: ram?.freeMb ?? null,
         vramFreeMb: new Map(free),
-        unifiedDevices: new Set(gpus.filter((gpu) => gpu.unified_memory).map(({ id }) => id)),
       },
     };
   }
 
-  /** Takes off what workers that are still loading will need. */
   #withReservations(machine: Machine): Machine {
-    const vramFreeMb = new Map(machine.memory.vramFreeMb);
-    let { ramFreeMb } = machine.memory;
-    for (const { takesMemory, device, needMb } of this.#workers.values()) {
-      if (!takesMemory) continue;
-      const vram = vramFreeMb.get(device);
-      if (vram !== undefined && vram !== null) vramFreeMb.set(device, vram - needMb);
-      else if (vram === undefined && ramFreeMb !== null) ramFreeMb -= needMb;
-    }
-    return { ...machine, memory: { ...machine.memory, vramFreeMb, ramFreeMb } };
+    const living = [...this.#workers.values()].filter(({ endedAt, running }) => endedAt === null || running);
+    return { ...machine, memory: afterPromises(machine.memory, living, this.#options.memoryLimitMb) };
   }
 
   #prune(): void {

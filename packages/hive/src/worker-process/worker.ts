@@ -1,6 +1,7 @@
 import {
   RbeeError,
   type ErrorBody,
+  type MemoryNeed,
   type Worker,
   type WorkerCheck,
   type WorkerMessage,
@@ -24,11 +25,15 @@ export interface WorkerOptions {
   readonly command: readonly string[];
   readonly process: Omit<WorkerProcessOptions, "socket_path">;
   readonly env: Readonly<Record<string, string>>;
-  /** What it is expected to take of its device, in MB. */
-  readonly needMb: number;
+  /** Whose memory it takes beside main memory. */
+  readonly pool: string;
+  /** What it was promised. */
+  readonly need: MemoryNeed;
   readonly loadTimeoutMs: number;
   /** How long it may have nothing to do before it is stopped; null for ever. */
   readonly idleStopMs: number | null;
+  /** Whether it stays however long it has nothing to do. */
+  readonly isPinned: () => boolean;
   readonly logPath: string;
   readonly runFiles: RunFiles;
   readonly clock: Clock;
@@ -47,7 +52,8 @@ const idleDrainMs = 30_000;
 /** One worker over all its processes. All changes of its state are made here. */
 export class SupervisedWorker {
   readonly id: string;
-  readonly needMb: number;
+  readonly pool: string;
+  readonly need: MemoryNeed;
   readonly logPath: string;
   readonly #options: WorkerOptions;
   readonly #name: string;
@@ -70,7 +76,8 @@ export class SupervisedWorker {
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
-    this.needMb = options.needMb;
+    this.pool = options.pool;
+    this.need = options.need;
     this.logPath = options.logPath;
     this.#options = options;
     this.#name = this.id.replaceAll(":", "-");
@@ -138,7 +145,15 @@ export class SupervisedWorker {
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
     const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);
     const { idleMs, stopsInMs } = this.#idle;
-    return { ...told, uptime_s, tokens_per_s, idle_s: seconds(idleMs), stops_in_s: seconds(stopsInMs) };
+    return {
+      ...told,
+      uptime_s,
+      tokens_per_s,
+      idle_s: seconds(idleMs),
+      stops_in_s: this.#options.isPinned() ? null : seconds(stopsInMs),
+      need_device_mb: this.need.device_mb,
+      need_ram_mb: this.need.ram_mb,
+    };
   }
 
   /** Whether its process answers now. A worker that is asked this does not count as used. */
@@ -357,7 +372,11 @@ export class SupervisedWorker {
   }
 
   #stopIdle(): void {
-    const { idleStopMs, log, process: options } = this.#options;
+    const { idleStopMs, isPinned, log, process: options } = this.#options;
+    if (isPinned()) {
+      this.#idle.again();
+      return;
+    }
     log.info(
       { worker_id: this.id, model: options.model },
       `${options.model} had nothing to do for ${Math.round((idleStopMs ?? 0) / 1_000)} s; stopping it.`,

@@ -26,6 +26,7 @@ async function connect(): Promise<{ ours: ServerResponse; theirs: Promise<Incomi
 }
 
 const render = (text: string) => `data: ${text}\n\n`;
+const merge = (one: string, next: string) => one + next;
 const read = async (message: IncomingMessage) => {
   let text = "";
   for await (const part of message.setEncoding("utf8")) text += String(part);
@@ -39,18 +40,18 @@ describe("EventStream", () => {
     ours.destroy();
     await until("the connection is closed", () => ours.closed);
     let gone = 0;
-    new EventStream(ours, { render, comment: () => "", onGone: () => gone++ }, 20);
+    new EventStream(ours, { render, merge, comment: () => "", onGone: () => gone++ }, 20);
     expect(gone).toBe(1);
   });
 
   it("sends headers soon and says what it waits for while it is silent", async () => {
     const { ours, theirs } = await connect();
-    const stream = new EventStream(ours, { render, comment: () => "prefill 5/9", onGone: () => {} }, 20);
+    const stream = new EventStream(ours, { render, merge, comment: () => "prefill 5/9", onGone: () => {} }, 20);
     const message = await theirs;
     expect(message.headers["content-type"]).toContain("text/event-stream");
     const text = read(message);
     await until("two comments", () => ours.writableLength === 0 && (ours.socket?.bytesWritten ?? 0) > 300);
-    stream.text("hello");
+    stream.send("hello");
     stream.end("data: [DONE]\n\n");
     expect(await text).toMatch(/^(: prefill 5\/9\n\n)+data: hello\n\ndata: \[DONE\]\n\n$/u);
   });
@@ -62,10 +63,10 @@ describe("EventStream", () => {
       events++;
       return render(text);
     };
-    const stream = new EventStream(ours, { render: counted, comment: () => "", onGone: () => {} });
+    const stream = new EventStream(ours, { render: counted, merge, comment: () => "", onGone: () => {} });
     const message = await theirs;
     const piece = "x".repeat(1000);
-    for (let count = 0; count < 5000; count++) stream.text(piece);
+    for (let count = 0; count < 5000; count++) stream.send(piece);
     const sentBeforeReading = events;
     expect(sentBeforeReading).toBeLessThan(5000);
     stream.end("");
@@ -76,13 +77,13 @@ describe("EventStream", () => {
   it("tells when the reader leaves before the end, and not after it", async () => {
     const { ours, theirs } = await connect();
     let gone = 0;
-    const stream = new EventStream(ours, { render, comment: () => "", onGone: () => gone++ });
+    const stream = new EventStream(ours, { render, merge, comment: () => "", onGone: () => gone++ });
     (await theirs).destroy();
     await until("gone", () => gone === 1);
-    stream.text("nobody hears this");
+    stream.send("nobody hears this");
 
     const second = await connect();
-    const finished = new EventStream(second.ours, { render, comment: () => "", onGone: () => gone++ });
+    const finished = new EventStream(second.ours, { render, merge, comment: () => "", onGone: () => gone++ });
     finished.end("data: [DONE]\n\n");
     await read(await second.theirs);
     await until("closed", () => second.ours.closed);

@@ -4,34 +4,38 @@ import type { ServerResponse } from "node:http";
 const commentEveryMs = 4000;
 /** How long the headers wait for the first text, to go out with it in one write. */
 const headersWaitMs = 25;
-/** Unsent bytes beyond which text is gathered instead of written. */
+/** Unsent bytes beyond which parts are gathered instead of written. */
 const highWaterBytes = 256 * 1024;
+
+export interface EventStreamHooks<Part> {
+  /** Makes events of a part. */
+  render(part: Part): string;
+  /** One part that says what two say, one after the other; null when they must stay apart. */
+  merge(one: Part, next: Part): Part | null;
+  /** What the stream is waiting for. */
+  comment(): string;
+  /** Called when the reader leaves before the end. */
+  onGone(): void;
+}
 
 /**
  * The server-sent events of one answer, written straight to the socket. A reader that is slower than the model does
- * not slow the others down: its text is gathered, without envelopes, until the socket takes more, so that at most one
- * answer's text waits in memory.
+ * not slow the others down: what it has not read is gathered, without envelopes, until the socket takes more, so that
+ * at most one answer's text waits in memory.
  */
-export class EventStream {
+export class EventStream<Part> {
   readonly #response: ServerResponse;
-  readonly #render: (text: string) => string;
+  readonly #hooks: EventStreamHooks<Part>;
   readonly #headers: NodeJS.Timeout;
   readonly #comments: NodeJS.Timeout;
-  #gathered = "";
+  #gathered: Part[] = [];
   #lastWriteMs = performance.now();
   #ended = false;
 
-  /**
-   * Sends the headers with the first text, or alone when that takes a moment. `render` makes an event of text; `comment` says what the stream is waiting for.
-   * `onGone` is called when the reader leaves before the end.
-   */
-  constructor(
-    response: ServerResponse,
-    hooks: { render(text: string): string; comment(): string; onGone(): void },
-    everyMs = commentEveryMs,
-  ) {
+  /** Sends the headers with the first part, or alone when that takes a moment. */
+  constructor(response: ServerResponse, hooks: EventStreamHooks<Part>, everyMs = commentEveryMs) {
     this.#response = response;
-    this.#render = hooks.render;
+    this.#hooks = hooks;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache, no-transform",
@@ -59,12 +63,12 @@ export class EventStream {
     });
   }
 
-  /** Sends text, or keeps it until the reader has taken what was sent before. */
-  text(text: string): void {
-    if (this.#response.writableLength > highWaterBytes) this.#gathered += text;
-    else if (this.#gathered === "") this.#write(this.#render(text));
+  /** Sends a part, or keeps it until the reader has taken what was sent before. */
+  send(part: Part): void {
+    if (this.#response.writableLength > highWaterBytes) this.#gather(part);
+    else if (this.#gathered.length === 0) this.#write(this.#hooks.render(part));
     else {
-      this.#gathered += text;
+      this.#gather(part);
       this.#flush();
     }
   }
@@ -78,11 +82,18 @@ export class EventStream {
     this.#response.end(events);
   }
 
+  #gather(part: Part): void {
+    const last = this.#gathered.at(-1);
+    const merged = last === undefined ? null : this.#hooks.merge(last, part);
+    if (merged === null) this.#gathered.push(part);
+    else this.#gathered[this.#gathered.length - 1] = merged;
+  }
+
   #flush(): void {
-    const text = this.#gathered;
-    if (text === "" || this.#ended) return;
-    this.#gathered = "";
-    this.#write(this.#render(text));
+    if (this.#gathered.length === 0 || this.#ended) return;
+    const parts = this.#gathered;
+    this.#gathered = [];
+    this.#write(parts.map((part) => this.#hooks.render(part)).join(""));
   }
 
   #write(event: string): void {

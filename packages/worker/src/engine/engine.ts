@@ -39,8 +39,15 @@ export interface Vocabulary {
   readonly eosText: string;
   /** Whether the model was trained with a beginning-of-sequence token before every prompt. */
   readonly prependsBos: boolean;
+  /** The tokens around a text whose middle is to be filled in; null when the model was not trained for that. */
+  readonly infill: { readonly prefix: number; readonly suffix: number; readonly middle: number } | null;
   tokenize(text: string, options: TokenizeOptions): number[];
   piece(token: number): Piece;
+  /** The same, but a control token is its text. */
+  shownPiece(token: number): Piece;
+  /** Tokens that are single bytes which no text can have. */
+  readonly bytesOfNoText: readonly number[];
+  isMarker(token: number): boolean;
   /** Whether the model ends its answer with this token. */
   endsAnswer(token: number): boolean;
 }
@@ -63,8 +70,44 @@ export interface SamplingSettings {
   readonly logitBias: ReadonlyMap<number, number>;
 }
 
+/** A grammar that the engine has read; answers can be held to it. */
+export interface Grammar {
+  readonly text: string;
+}
+
+/** From when on an answer must match a grammar, and the text of the answer that belongs to it already. */
+export interface Constraint {
+  readonly grammar: Grammar;
+  readonly already: string;
+}
+
 /** Chooses tokens for one request: it keeps the random state and the tokens that penalties look back on. */
 export interface Sampler {
+  /**
+   * Lets the rest of the answer match a grammar. `answer` is the answer's tokens so far. Answers false, and changes
+   * nothing, when what has come already does not match.
+   */
+  constrain(constraint: Constraint, answer: readonly number[]): boolean;
+  dispose(): void;
+}
+
+export interface TokenProbability {
+  readonly token: number;
+  /** Natural logarithm. */
+  readonly logprob: number;
+}
+
+/** What the model thought of a token that was chosen, before any sampling setting. */
+export interface Observation {
+  readonly logprob: number;
+  /** The likeliest tokens, likeliest first. */
+  readonly top: readonly TokenProbability[];
+}
+
+/** Looks at the model's probabilities whenever a token of one request is chosen. */
+export interface Observer {
+  /** Of the token that was chosen last. */
+  readonly last: Observation | null;
   dispose(): void;
 }
 
@@ -74,17 +117,43 @@ export interface StepWork {
   readonly position: number;
   readonly tokens: readonly number[];
   readonly sampler: Sampler | null;
+  readonly observer: Observer | null;
+}
+
+/** Makes vectors of texts. */
+export interface Embedder {
+  /** Numbers in a vector. */
+  readonly size: number;
+  /** Most tokens of one text, those included that the model wants around it. */
+  readonly contextLength: number;
+  /** A text's tokens with what the model wants around them. */
+  prepare(tokens: readonly number[]): number[];
+  /** Whether it has texts to do. */
+  readonly busy: boolean;
+  /** Called when `busy` changes. */
+  onChange: (() => void) | null;
+  /**
+   * The vector of a prepared text, of length 1. One text is computed at a time; those whose turn has not come when
+   * their `signal` aborts are not computed, and reject with its reason.
+   */
+  embed(tokens: readonly number[], signal: AbortSignal): Promise<Float32Array>;
+  /** Resolves when all texts that it has are done. */
+  idle(): Promise<void>;
 }
 
 /** A model in memory with room for several sequences. Only one step may run at a time. */
 export interface Engine {
   readonly facts: ModelFacts;
   readonly vocabulary: Vocabulary;
-  /** `prompt` is what penalties may look back on. */
-  createSampler(settings: SamplingSettings, prompt: readonly number[]): Sampler;
+  readonly embedder: Embedder;
+  /** Throws a plain `Error` when the text is no grammar in GBNF. */
+  readGrammar(text: string): Grammar;
+  /** `prompt` is what penalties may look back on; a `grammar` holds from the first token. */
+  createSampler(settings: SamplingSettings, prompt: readonly number[], grammar: Grammar | null): Sampler;
+  createObserver(top: number): Observer;
   /**
    * Computes all work as one batch. Answers one token per piece of work that has a sampler, null for the others.
-   * Rejects when the library fails; the slots of this step must then be emptied with `keep(slot, 0)`.
+   * A token of -1 is one that could not be chosen. Rejects when the library fails; the slots of this step must then be emptied with `keep(slot, 0)`.
    */
   step(work: readonly StepWork[]): Promise<readonly (number | null)[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */

@@ -1,6 +1,11 @@
 export type {
+  Constraint,
+  Embedder,
   Engine,
+  Grammar,
   ModelFacts,
+  Observation,
+  Observer,
   Piece,
   Sampler,
   SamplingSettings,

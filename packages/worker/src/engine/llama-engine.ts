@@ -1,14 +1,63 @@
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
-import type { Engine, ModelFacts, Sampler, SamplingSettings, StepWork, Vocabulary } from "./engine.ts";
-import { nativeOf, type Native, type NativeSampler } from "./native.ts";
+import { LlamaEmbedder } from "./embedder.ts";
+import type {
+  Constraint,
+  Embedder,
+  Engine,
+  Grammar,
+  ModelFacts,
+  Observer,
+  Sampler,
+  SamplingSettings,
+  StepWork,
+  Vocabulary,
+} from "./engine.ts";
+import {
+  nativeOf,
+  type Native,
+  type NativeGrammar,
+  type NativeGrammarState,
+  type NativeSampler,
+  type NativeSamplerConfig,
+} from "./native.ts";
+import { LlamaObserver } from "./observer.ts";
 import { samplerConfig } from "./sampler-config.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
+class LlamaGrammar implements Grammar {
+  readonly text: string;
+  readonly native: NativeGrammar;
+
+  constructor(text: string, native: NativeGrammar) {
+    this.text = text;
+    this.native = native;
+  }
+}
+
 class LlamaSampler implements Sampler {
   readonly native: NativeSampler;
+  readonly #under: (constraint: Constraint) => NativeSamplerConfig | null;
 
-  constructor(native: NativeSampler) {
+  constructor(
+    native: NativeSampler,
+    config: NativeSamplerConfig,
+    under: (constraint: Constraint) => NativeSamplerConfig | null,
+  ) {
     this.native = native;
+    this.#under = under;
+    native.applyConfig(config);
+  }
+
+  constrain(constraint: Constraint, answer: readonly number[]): boolean {
+    const config = this.#under(constraint);
+    if (config === null) return false;
+    const { repeatPenaltyTokens: prompt } = config;
+    this.native.applyConfig({
+      ...config,
+      // The library forgets what penalties looked back on unless it is told all of it.
+      ...(prompt === undefined ? {} : { repeatPenaltyTokens: Uint32Array.from([...prompt, ...answer]) }),
+    });
+    return true;
   }
 
   dispose(): void {
@@ -17,27 +66,84 @@ class LlamaSampler implements Sampler {
 }
 
 const noLogits = new Uint32Array(0);
+/** Grammars that are kept read: an app asks for the same few again and again. */
+const mostGrammars = 32;
 
 /** llama.cpp behind the engine interface: one context, one sequence per slot. */
 export class LlamaEngine implements Engine {
   readonly facts: ModelFacts;
   readonly vocabulary: Vocabulary;
+  readonly embedder: Embedder;
+  readonly #embedder: LlamaEmbedder;
+  readonly #grammars = new Map<string, LlamaGrammar>();
   readonly #model: LlamaModel;
   readonly #context: LlamaContext;
   readonly #native: Native;
 
-  constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">) {
+  constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">, threads: number) {
     this.#model = model;
     this.#context = context;
     this.#native = nativeOf(model, context);
     this.vocabulary = createVocabulary(model, this.#native.model);
     this.facts = { ...facts, parameters: this.#native.model.getTotalParameters() };
+    this.#embedder = new LlamaEmbedder(model, { contextLength: facts.contextLength, threads });
+    this.embedder = this.#embedder;
   }
 
-  createSampler(settings: SamplingSettings, prompt: readonly number[]): Sampler {
-    const sampler = this.#native.createSampler();
-    sampler.applyConfig(samplerConfig(settings, prompt, this.facts.contextLength));
-    return new LlamaSampler(sampler);
+  readGrammar(text: string): Grammar {
+    const known = this.#grammars.get(text);
+    if (known !== undefined) {
+      // The one used longest ago is the first in the map.
+      this.#grammars.delete(text);
+      this.#grammars.set(text, known);
+      return known;
+    }
+    const grammar = new LlamaGrammar(text, this.#native.readGrammar(text));
+    this.#grammars.set(text, grammar);
+    for (const oldest of this.#grammars.keys()) {
+      if (this.#grammars.size <= mostGrammars) break;
+      this.#grammars.delete(oldest);
+    }
+    return grammar;
+  }
+
+  createSampler(settings: SamplingSettings, prompt: readonly number[], grammar: Grammar | null): Sampler {
+    const config = samplerConfig(settings, prompt, this.facts.contextLength);
+    if (grammar !== null) {
+      const state = this.#beginGrammar({ grammar, already: "" });
+      if (state !== null) Object.assign(config, this.#withGrammar(config, state));
+    }
+    return new LlamaSampler(this.#native.createSampler(), config, (constraint) => {
+      const state = this.#beginGrammar(constraint);
+      return state === null ? null : this.#withGrammar(config, state);
+    });
+  }
+
+  /** A grammar sees characters, so no byte may come that is part of none. */
+  #withGrammar(config: NativeSamplerConfig, grammarEvaluationState: NativeGrammarState): NativeSamplerConfig {
+    const never = this.vocabulary.bytesOfNoText;
+    const [keys, values] = [config.tokenBiasKeys ?? [], config.tokenBiasValues ?? []];
+    return {
+      ...config,
+      grammarEvaluationState,
+      ...(never.length === 0
+        ? {}
+        : {
+            tokenBiasKeys: Uint32Array.from([...keys, ...never]),
+            tokenBiasValues: Float32Array.from([...values, ...never.map(() => Number.NEGATIVE_INFINITY)]),
+          }),
+    };
+  }
+
+  createObserver(top: number): Observer {
+    return new LlamaObserver(top, () => this.#native.createSampler());
+  }
+
+  #beginGrammar({ grammar, already }: Constraint): NativeGrammarState | null {
+    if (!(grammar instanceof LlamaGrammar)) return null;
+    const state = this.#native.beginGrammar(grammar.native);
+    const tokens = this.vocabulary.tokenize(already, { markers: true, continued: true });
+    return tokens.every((token) => this.#native.acceptInGrammar(state, token)) ? state : null;
   }
 
   async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {
@@ -52,12 +158,20 @@ export class LlamaEngine implements Engine {
     }
     await context.decodeBatch();
     return Promise.all(
-      work.map(({ slot, sampler }) => {
+      work.map(({ slot, sampler, observer }) => {
         const logit = logits.get(slot);
         if (!(sampler instanceof LlamaSampler) || logit === undefined) return null;
-        return context.sampleToken(logit, sampler.native);
+        // What one sampler cannot choose, as a grammar in a dead end, must not fail the others of this step.
+        const choice = context.sampleToken(logit, sampler.native).catch(() => -1);
+        return observer instanceof LlamaObserver ? this.#observed(choice, logit, observer) : choice;
       }),
     );
+  }
+
+  async #observed(choice: Promise<number>, logit: number, observer: LlamaObserver): Promise<number> {
+    const token = await choice;
+    if (token >= 0) await observer.look(this.#native.context, logit, token);
+    return token;
   }
 
   keep(slot: number, length: number): number {
@@ -83,6 +197,7 @@ export class LlamaEngine implements Engine {
   }
 
   async dispose(): Promise<void> {
+    await this.#embedder.dispose();
     await this.#context.dispose();
     await this.#model.dispose();
   }

@@ -76,12 +76,13 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
     const onGpu = choice.gpu !== false;
     const model = await llama.loadModel({
       modelPath: options.model_path,
-      gpuLayers: onGpu ? "max" : 0,
+      gpuLayers: onGpu ? (options.gpu_layers ?? "max") : 0,
       onLoadProgress: hooks.onProgress,
     });
     const trained = model.trainContextSize;
-    // Beyond what a model was trained for it only answers nonsense, so that much is the most anybody gets.
-    const contextLength = Math.min(options.context_length ?? defaultContextLength, trained);
+    // Beyond what a model was trained for its answers get worse, so nobody gets more who did not ask for just that.
+    const most = options.extend_context === true ? Number.MAX_SAFE_INTEGER : trained;
+    const contextLength = Math.min(options.context_length ?? Math.min(defaultContextLength, trained), most);
     const batchSize = Math.min(onGpu ? batchSizes.gpu : batchSizes.cpu, contextLength * options.slots);
     const context = await model.createContext({
       sequences: options.slots,
@@ -89,7 +90,7 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       batchSize,
       threads: options.threads,
     });
-    return new LlamaEngine(model, context, {
+    const facts = {
       backend: options.backend,
       device: options.device,
       slots: options.slots,
@@ -99,7 +100,8 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       batchSize: context.batchSize,
       chatTemplate: model.fileInfo.metadata.tokenizer.chat_template ?? null,
       release: llama.llamaCppRelease.release,
-    });
+    };
+    return new LlamaEngine(model, context, facts, options.threads);
   } catch (error) {
     throw loadError(error, options);
   }

@@ -12,6 +12,16 @@ export interface NativeContext {
   addToBatch(sequence: number, position: number, tokens: Uint32Array, logitsFor: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
   sampleToken(logits: number, sampler: NativeSampler): Promise<number>;
+  /**
+   * With `probabilities`, also tokens and their probabilities by turns, likeliest first, of all candidates that the
+   * sampler's filters leave; with `confidence`, the chosen token's probability among them.
+   */
+  sampleToken(
+    logits: number,
+    sampler: NativeSampler,
+    probabilities: boolean,
+    confidence: boolean,
+  ): Promise<[token: number, probabilities: number[] | undefined, confidence: number | undefined]>;
   disposeSequence(sequence: number): void;
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
   getSequenceKvCacheMinPosition(sequence: number): number;
@@ -31,7 +41,16 @@ export interface NativeSamplerConfig {
   repeatPenaltyFrequencyPenalty?: number;
   tokenBiasKeys?: Uint32Array;
   tokenBiasValues?: Float32Array;
+  grammarEvaluationState?: NativeGrammarState;
 }
+
+/** A grammar's text, found readable. */
+export interface NativeGrammar {
+  isTextCompatible(text: string): boolean;
+}
+
+/** How far an answer has come in a grammar. The library frees it once neither a sampler nor anybody else holds it. */
+export type NativeGrammarState = object;
 
 export interface NativeSampler {
   applyConfig(config: NativeSamplerConfig): void;
@@ -52,11 +71,26 @@ export interface Native {
   readonly context: NativeContext;
   readonly model: NativeModel;
   createSampler(): NativeSampler;
+  /** Throws when the text is no grammar. */
+  readGrammar(text: string): NativeGrammar;
+  beginGrammar(grammar: NativeGrammar): NativeGrammarState;
+  /** Moves on by one token. Answers false, and stays, when the grammar does not allow it. */
+  acceptInGrammar(state: NativeGrammarState, token: number): boolean;
+}
+
+interface Bindings {
+  readonly AddonSampler: (new (model: object) => NativeSampler) & {
+    acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
+    canBeNextTokenForGrammarEvaluationState(state: NativeGrammarState, token: number): boolean;
+  };
+  readonly AddonGrammar: new (text: string, options: { addonExports: object; rootRuleName: string }) => NativeGrammar;
+  readonly AddonGrammarEvaluationState: new (model: object, grammar: NativeGrammar) => NativeGrammarState;
 }
 
 function inner(owner: object, name: string, methods: readonly string[]): object {
   const value: unknown = Reflect.get(owner, name);
-  if (typeof value !== "object" || value === null) throw new Error(`node-llama-cpp has no ${name} here`);
+  if ((typeof value !== "object" && typeof value !== "function") || value === null)
+    throw new Error(`node-llama-cpp has no ${name} here`);
   for (const method of methods)
     if (typeof Reflect.get(value, method) !== "function") throw new Error(`node-llama-cpp has no ${name}.${method}`);
   return value;
@@ -75,11 +109,23 @@ export function nativeOf(model: LlamaModel, context: LlamaContext): Native {
     "getSequenceKvCacheMinPosition",
     "getSequenceKvCacheMaxPosition",
   ]);
-  const bindings = inner(model.llama, "_bindings", ["AddonSampler"]);
-  const NativeSamplerClass = Reflect.get(bindings, "AddonSampler") as new (model: object) => NativeSampler;
+  const bindings = inner(model.llama, "_bindings", [
+    "AddonSampler",
+    "AddonGrammar",
+    "AddonGrammarEvaluationState",
+  ]) as Bindings;
+  const { AddonSampler, AddonGrammar, AddonGrammarEvaluationState } = bindings;
+  inner(bindings, "AddonSampler", ["acceptGrammarEvaluationStateToken", "canBeNextTokenForGrammarEvaluationState"]);
   return {
     context: nativeContext as NativeContext,
     model: nativeModel as NativeModel,
-    createSampler: () => new NativeSamplerClass(nativeModel),
+    createSampler: () => new AddonSampler(nativeModel),
+    readGrammar: (text) => new AddonGrammar(text, { addonExports: bindings, rootRuleName: "root" }),
+    beginGrammar: (grammar) => new AddonGrammarEvaluationState(nativeModel, grammar),
+    acceptInGrammar(state, token) {
+      if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(state, token)) return false;
+      AddonSampler.acceptGrammarEvaluationStateToken(state, token);
+      return true;
+    },
   };
 }

@@ -47,3 +47,13 @@ export function tokenBytes(kind: VocabularyKind, text: string, attributes: numbe
   }
   return encoder.encode(text.replaceAll("▁", " "));
 }
+
+/** Bytes that no UTF-8 text has. */
+const neverInText = (byte: number) => byte === 0xc0 || byte === 0xc1 || byte >= 0xf5;
+
+/** Whether a token is a single byte that no text can have. Grammars, which see characters, would misread it. */
+export function isByteOfNoText(kind: VocabularyKind, text: string): boolean {
+  if (kind === "bpe") return text.length === 1 && neverInText(alphabet.get(text) ?? 0);
+  const hex = text.length === 6 ? /^<0x([0-9A-Fa-f]{2})>$/u.exec(text)?.[1] : undefined;
+  return hex !== undefined && neverInText(Number.parseInt(hex, 16));
+}

@@ -1,7 +1,7 @@
 import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
 import type { Piece, TokenizeOptions, Vocabulary } from "./engine.ts";
 import type { NativeModel } from "./native.ts";
-import { tokenAttribute, tokenBytes, type VocabularyKind } from "./token-bytes.ts";
+import { isByteOfNoText, tokenAttribute, tokenBytes, type VocabularyKind } from "./token-bytes.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -25,11 +25,14 @@ export function createVocabulary(model: LlamaModel, native: NativeModel): Vocabu
   const kind = kinds[model.vocabularyType] ?? "other";
   const size = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
   const markers: string[] = [];
+  const markerTokens = new Set<number>();
   for (let token = 0; token < size; token++) {
     const special = tokenAttribute.control | tokenAttribute.unknown;
     if ((native.getTokenAttributes(token) & special) === 0) continue;
     const text = native.getTokenString(token);
-    if (text !== undefined && text !== "") markers.push(text);
+    if (text === undefined || text === "") continue;
+    markers.push(text);
+    markerTokens.add(token);
   }
   const pieces = new Array<Piece | undefined>(size);
 
@@ -41,6 +44,10 @@ export function createVocabulary(model: LlamaModel, native: NativeModel): Vocabu
     return { bytes, text: wholeText(bytes) };
   };
 
+  const bytesOfNoText = model.fileInfo.metadata.tokenizer.ggml.tokens.flatMap((text, token) =>
+    isByteOfNoText(kind, text) ? [token] : [],
+  );
+  const { prefix, suffix, middle } = model.tokens.infill;
   return {
     size,
     markers,
@@ -53,6 +60,14 @@ export function createVocabulary(model: LlamaModel, native: NativeModel): Vocabu
         ? model.tokenize(text, options.markers, "trimLeadingSpace")
         : Array.from(native.tokenize(text, options.markers)),
     piece: (token) => (pieces[token] ??= makePiece(token)),
+    shownPiece(token) {
+      if (!markerTokens.has(token)) return (pieces[token] ??= makePiece(token));
+      const text = native.getTokenString(token) ?? "";
+      return { bytes: new TextEncoder().encode(text), text };
+    },
+    bytesOfNoText,
+    isMarker: (token) => markerTokens.has(token),
+    infill: prefix === null || suffix === null || middle === null ? null : { prefix, suffix, middle },
     endsAnswer: (token) => model.isEogToken(token as Parameters<LlamaModel["isEogToken"]>[0]),
   };
 }

@@ -1,2 +1,11 @@
-export type { Ending, Generation, GenerationRequest, Listener, Progress } from "./generation.ts";
+export type {
+  Ending,
+  Generation,
+  GenerationRequest,
+  Guide,
+  Listener,
+  Progress,
+  PromptTokens,
+  TextOrigin,
+} from "./generation.ts";
 export { Scheduler, type Load, type SchedulerOptions } from "./scheduler.ts";

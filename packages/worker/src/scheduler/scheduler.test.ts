@@ -28,7 +28,7 @@ class Ask {
     scheduler: Scheduler,
     engine: MemoryEngine,
     prompt: string,
-    options: { max?: number; stop?: string[] } = {},
+    options: { max?: number; stop?: string[]; onEnd?: () => void } = {},
   ) {
     this.generation = scheduler.submit(
       {
@@ -36,10 +36,17 @@ class Ask {
         maxTokens: options.max ?? 100,
         stop: options.stop ?? [],
         sampling,
+        grammar: null,
+        guide: null,
+        shown: new Set(),
+        logprobs: null,
       },
       {
         text: (text) => (this.text += text),
-        end: (ending) => (this.ending = ending),
+        end: (ending) => {
+          this.ending = ending;
+          options.onEnd?.();
+        },
         fail: (error) => (this.error = error),
       },
     );
@@ -67,6 +74,14 @@ function household(slots: number, options: { queueLimit?: number; batchSize?: nu
 }
 
 describe("Scheduler", () => {
+  it("takes a request that comes from the end of the last one", async () => {
+    const { engine, scheduler } = household(1, { queueLimit: 0 });
+    let second: Ask | undefined;
+    const first = new Ask(scheduler, engine, "y", { onEnd: () => (second = new Ask(scheduler, engine, "x")) });
+    await until("both answered", () => first.settled && second?.settled === true);
+    expect([first.text, second?.text]).toEqual(["z", "yz"]);
+  });
+
   it("moves all running answers in one batch per step", async () => {
     const { engine, ask, settle } = household(3);
     const asks = [ask("a", { max: 5 }), ask("k", { max: 5 }), ask("x", { max: 2 })];

@@ -96,7 +96,7 @@ export class Scheduler {
         retryAfterS: 1,
       });
     }
-    const generation = new Generation(request, listener, this.#engine.vocabulary);
+    const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
     this.#waiting.push(generation);
     if (!this.#running) void this.#run();
     else this.#options.onChange();
@@ -128,8 +128,9 @@ export class Scheduler {
       // Writing the last step's text now, while the library computes the next one, costs no time.
       this.#deliver();
       this.#options.onChange();
-      if (step === null) break;
-      await step;
+      if (step !== null) await step;
+      // Whoever heard the end of an answer may have asked for the next one meanwhile.
+      else if (this.#waiting.length === 0) break;
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -140,14 +141,14 @@ export class Scheduler {
     for (const slot of this.#slots) {
       const { generation } = slot;
       if (generation === null || !(generation.finished || generation.cancelled)) continue;
-      generation.sampler?.dispose();
+      generation.release();
       slot.generation = null;
     }
   }
 
   #admit(): void {
     for (let generation = this.#waiting[0]; generation !== undefined; generation = this.#waiting[0]) {
-      const { prompt, sampling } = generation.request;
+      const { prompt, sampling, grammar, logprobs } = generation.request;
       const choice = chooseSlot(
         this.#slots.filter((slot) => !isHeld(slot)),
         prompt,
@@ -160,7 +161,9 @@ export class Scheduler {
         const kept = this.#engine.keep(slot.id, choice.reused);
         slot.tokens.length = kept;
         slot.lastUsed = ++this.#uses;
-        generation.start(this.#engine.createSampler(sampling, prompt), kept, this.#options.nowMs());
+        const sampler = this.#engine.createSampler(sampling, prompt, grammar);
+        const observer = logprobs === null ? null : this.#engine.createObserver(logprobs);
+        generation.start(sampler, observer, kept, this.#options.nowMs());
         slot.generation = generation;
       } catch (error) {
         this.#options.onEngineError(error);
@@ -248,9 +251,9 @@ export class Scheduler {
 }
 
 function workOf({ id, tokens, generation }: Holder, count: number): StepWork {
-  const { request, prefilled, promptLeft, nextToken, sampler } = generation;
+  const { request, prefilled, promptLeft, nextToken, sampler, observer } = generation;
   const position = tokens.length;
-  if (promptLeft === 0) return { slot: id, position, tokens: nextToken === null ? [] : [nextToken], sampler };
+  if (promptLeft === 0) return { slot: id, position, tokens: nextToken === null ? [] : [nextToken], sampler, observer };
   const part = request.prompt.slice(prefilled, prefilled + count);
-  return { slot: id, position, tokens: part, sampler: count === promptLeft ? sampler : null };
+  return { slot: id, position, tokens: part, sampler: count === promptLeft ? sampler : null, observer };
 }

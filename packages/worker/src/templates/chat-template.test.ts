@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Vocabulary } from "../engine/engine.ts";
-import { createPromptMaker } from "./chat-template.ts";
+import { createPromptMaker, type Conversation } from "./chat-template.ts";
 
 const markers = ["<s>", "</s>", "<|user|>", "<|bot|>"];
 /** Markers are tokens 1000 and up, everything else is its character codes. */
@@ -21,6 +21,10 @@ function vocabulary(prependsBos: boolean): Vocabulary {
       });
     },
     piece: () => ({ text: "", bytes: new Uint8Array(0) }),
+    shownPiece: () => ({ text: "", bytes: new Uint8Array(0) }),
+    isMarker: (token) => token >= 1000,
+    bytesOfNoText: [],
+    infill: null,
     endsAnswer: () => false,
   };
 }
@@ -29,7 +33,10 @@ const codes = (text: string) => Array.from(text, (character) => character.charCo
 const simple =
   "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content | trim }}{% elif m.role == 'system' %}{{ m.content }}" +
   "{% else %}<|bot|>{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|bot|>{% endif %}";
-const prompts = (source: string | null, prependsBos = false) => createPromptMaker("m", source, vocabulary(prependsBos));
+const prompts = (source: string | null, prependsBos = false) => {
+  const maker = createPromptMaker("m", source, vocabulary(prependsBos));
+  return { tokens: (messages: Conversation["messages"]) => maker.prompt({ messages }).tokens };
+};
 
 describe("createPromptMaker", () => {
   it("renders a conversation up to where the answer begins", () => {

@@ -1,21 +1,37 @@
-import { RbeeError, type ChatMessage } from "@rbee/contract";
+import { RbeeError, type ChatMessage, type Tool } from "@rbee/contract";
 import { Template } from "@huggingface/jinja";
 import type { Vocabulary } from "../engine/engine.ts";
-import { MarkerGuard } from "./literal-markers.ts";
+import { guardValues, type Json } from "./guarded-values.ts";
+import { MarkerGuard, type PromptPart } from "./literal-markers.ts";
+import { templateMessages } from "./template-messages.ts";
+
+/** What a prompt is made of. */
+export interface Conversation {
+  readonly messages: readonly ChatMessage[];
+  /** What the model may call; most templates tell it when there are any. */
+  readonly tools?: readonly Tool[];
+  /** Further values for the template. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+export interface Prompt {
+  readonly tokens: number[];
+  /** The end of its text, which tells whether the model begins by thinking. */
+  readonly end: string;
+}
 
 /** Turns a conversation into the tokens of a prompt, the way the model was trained on it. */
 export interface PromptMaker {
+  /** The model's template; null when it has none. */
+  readonly template: string | null;
   /**
    * The prompt up to where the assistant's answer begins.
    * @throws {RbeeError} `invalid_request` when the model has no template or the template refuses the conversation.
    */
-  tokens(messages: readonly ChatMessage[]): number[];
+  prompt(conversation: Conversation): Prompt;
 }
 
-function textOf(content: ChatMessage["content"]): string {
-  if (content === null || content === undefined) return "";
-  return typeof content === "string" ? content : content.map((part) => part.text).join("\n");
-}
+const endLength = 64;
 
 function noTemplate(model: string): RbeeError {
   return new RbeeError("invalid_request", `The model ${model} has no chat template, so it cannot take messages.`, {
@@ -32,22 +48,38 @@ function compile(source: string): Template | Error {
   }
 }
 
+/** A call whose arguments show how a template writes them. */
+const probe = (asObject: boolean): Json[] => {
+  const given = { probe: "value" };
+  const call = { name: "probe", arguments: asObject ? given : JSON.stringify(given) };
+  return [
+    { role: "user", content: "x" },
+    { role: "assistant", content: "", tool_calls: [{ id: "probe0001", type: "function", function: call }] },
+    { role: "tool", content: "x", tool_call_id: "probe0001", name: "probe" },
+  ];
+};
+
 /** Makes prompts with the model's own Jinja template; `source` is null when it has none. */
 export function createPromptMaker(model: string, source: string | null, vocabulary: Vocabulary): PromptMaker {
   const template = source === null ? null : compile(source);
   const guard = new MarkerGuard(vocabulary.markers);
 
-  const render = (messages: readonly { role: string; content: string; name?: string }[]): string => {
+  const render = (values: Readonly<Record<string, unknown>>): string => {
     if (template === null) throw noTemplate(model);
+    if (template instanceof Error) throw template;
+    return template.render({
+      ...values,
+      add_generation_prompt: true,
+      bos_token: vocabulary.bosText,
+      eos_token: vocabulary.eosText,
+    });
+  };
+
+  const renderSafely = (values: Readonly<Record<string, unknown>>): string => {
     try {
-      if (template instanceof Error) throw template;
-      return template.render({
-        messages,
-        add_generation_prompt: true,
-        bos_token: vocabulary.bosText,
-        eos_token: vocabulary.eosText,
-      });
+      return render(values);
     } catch (cause) {
+      if (cause instanceof RbeeError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new RbeeError("invalid_request", `The chat template of ${model} refuses these messages: ${why}`, {
         param: "messages",
@@ -56,23 +88,42 @@ export function createPromptMaker(model: string, source: string | null, vocabula
     }
   };
 
+  let asObjects: boolean | undefined;
+  const argumentsAsObjects = (): boolean => {
+    asObjects ??= [true, false].find((asObject) => {
+      try {
+        return render({ messages: probe(asObject), tools: null }).includes('"probe": "value"');
+      } catch {
+        return false;
+      }
+    });
+    return (asObjects ??= true);
+  };
+
+  const tokensOf = (parts: readonly PromptPart[]): number[] => {
+    const tokens = parts.flatMap(({ text, literal }, index) =>
+      vocabulary.tokenize(text, { markers: !literal, continued: index > 0 }),
+    );
+    const { bosToken } = vocabulary;
+    return vocabulary.prependsBos && bosToken !== null && tokens[0] !== bosToken ? [bosToken, ...tokens] : tokens;
+  };
+
   return {
-    tokens(messages) {
-      const names = messages.map((message) => message.name ?? "");
-      const guarded = guard.hide([...messages.map((message) => textOf(message.content)), ...names]);
-      const rendered = render(
-        messages.map((message, index) => ({
-          // OpenAI's newer name for the same thing, which no template knows.
-          role: message.role === "developer" ? "system" : message.role,
-          content: guarded.contents[index] ?? "",
-          ...(message.name === undefined ? {} : { name: guarded.contents[messages.length + index] ?? "" }),
-        })),
-      );
-      const tokens = guarded
-        .reveal(rendered)
-        .flatMap(({ text, literal }, index) => vocabulary.tokenize(text, { markers: !literal, continued: index > 0 }));
-      const { bosToken } = vocabulary;
-      return vocabulary.prependsBos && bosToken !== null && tokens[0] !== bosToken ? [bosToken, ...tokens] : tokens;
+    template: source,
+    prompt({ messages, tools = [], variables = {} }) {
+      const calls = messages.some((message) => message.role === "assistant" && (message.tool_calls ?? []).length > 0);
+      const { values, reveal } = guardValues(guard, {
+        variables: variables as Json,
+        messages: templateMessages(messages, calls && argumentsAsObjects()),
+        tools: tools as unknown as Json,
+      });
+      const rendered = renderSafely({
+        ...(values.variables as Readonly<Record<string, unknown>>),
+        messages: values.messages,
+        // None, not undefined: templates are written for a library that always names it.
+        tools: tools.length === 0 ? null : values.tools,
+      });
+      return { tokens: tokensOf(reveal(rendered)), end: rendered.slice(-endLength) };
     },
   };
 }

@@ -5,27 +5,27 @@
 export class StopWatch {
   readonly #stops: readonly string[];
   #held = "";
-  #found = false;
+  #found: string | null = null;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops;
   }
 
-  /** Whether a stop string has appeared; nothing is let out after it. */
-  get found(): boolean {
+  /** The stop string that has appeared; nothing is let out after it. */
+  get found(): string | null {
     return this.#found;
   }
 
   /** Adds text and answers what may be shown of all that is held. */
   push(text: string): string {
     if (this.#stops.length === 0) return text;
-    if (this.#found || text === "") return "";
+    if (this.#found !== null || text === "") return "";
     const whole = this.#held + text;
-    const at = this.#firstStop(whole);
-    if (at !== -1) {
-      this.#found = true;
+    const first = this.#firstStop(whole);
+    if (first !== null) {
+      this.#found = first.stop;
       this.#held = "";
-      return whole.slice(0, at);
+      return whole.slice(0, first.at);
     }
     const holdFrom = whole.length - this.#heldLength(whole);
     this.#held = whole.slice(holdFrom);
@@ -39,11 +39,11 @@ export class StopWatch {
     return rest;
   }
 
-  #firstStop(text: string): number {
-    let first = -1;
+  #firstStop(text: string): { stop: string; at: number } | null {
+    let first: { stop: string; at: number } | null = null;
     for (const stop of this.#stops) {
       const at = text.indexOf(stop);
-      if (at !== -1 && (first === -1 || at < first)) first = at;
+      if (at !== -1 && (first === null || at < first.at)) first = { stop, at };
     }
     return first;
   }

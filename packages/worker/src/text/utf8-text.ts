@@ -8,6 +8,11 @@ export class Utf8Text {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #mayBeInside = false;
 
+  /** Whether the last piece may have begun a character that it did not finish. */
+  get open(): boolean {
+    return this.#mayBeInside;
+  }
+
   /** The text that this piece completes; may be empty. */
   push(piece: Piece): string {
     if (piece.text !== null && !this.#mayBeInside) return piece.text;

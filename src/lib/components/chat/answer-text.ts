@@ -13,6 +13,7 @@ export function waitText(
 ): string {
   if (wait.type === "reading") return say.phases.reading(wait.done, wait.total);
   if (wait.type === "queued") return wait.place === null ? say.phases.queued : say.phases.queuedAt(wait.place);
+  if (wait.type === "in_line") return say.phases.inLine(wait.place);
   if (model?.state === "loading")
     return say.phases.loading(id, model.load_progress === null ? "" : `, ${percent(model.load_progress * 100)}`);
   return model?.state === "unloaded" ? say.phases.loading(id, "") : say.phases.thinking;

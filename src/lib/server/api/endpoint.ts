@@ -13,6 +13,7 @@ import type { ClientInfo, Person } from "#lib/server/accounts/index.ts";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Queen } from "#lib/server/queen.ts";
 import { BodyTime, tooSlow } from "./body-time.ts";
+import { errorText } from "./error-shape.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
 
 type Endpoints = typeof queenEndpoints;
@@ -64,8 +65,9 @@ export function toldError(thrown: unknown, requestId: string): RbeeError {
 }
 
 /** The same as a response. */
-export function errorResponse(thrown: unknown, requestId: string): Response {
-  return toldError(thrown, requestId).toResponse();
+export function errorResponse(thrown: unknown, requestId: string, pathname: string): Response {
+  const error = toldError(thrown, requestId);
+  return new Response(errorText(error, pathname, requestId), { status: error.status, headers: error.headers() });
 }
 
 function render(endpoint: Endpoint, result: unknown): Response {
@@ -122,7 +124,7 @@ export function endpoint<N extends EndpointName>(
     try {
       return render(row, await perform(row, arrivalOf(event), answer as (call: object) => unknown));
     } catch (thrown) {
-      return errorResponse(thrown, event.locals.requestId);
+      return errorResponse(thrown, event.locals.requestId, event.url.pathname);
     }
   };
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { queenEndpoints, type Endpoint, RbeeError } from "@rbee/contract";
 import { Reply } from "#lib/server/inference/index.ts";
@@ -6,10 +5,13 @@ import { currentQueen, type Front } from "#lib/server/queen.ts";
 import { appCalls } from "./app-calls.ts";
 import { BodyTime, tooSlow } from "./body-time.ts";
 import { clientAt } from "./client-info.ts";
+import { allowOrigins } from "./cors.ts";
 import { toldError } from "./endpoint.ts";
+import { errorText } from "./error-shape.ts";
 import { identify } from "./identify.ts";
 import { isApiPath } from "./page-guard.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** As server.js tells SvelteKit in BODY_SIZE_LIMIT. */
 const bodyLimit = 64 * 1024 * 1024;
@@ -77,8 +79,13 @@ function sendText(response: ServerResponse, status: number, headers: Record<stri
   response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
 }
 
-function sendError(response: ServerResponse, error: RbeeError, requestId: string): void {
-  sendText(response, error.status, { ...error.headers(), "x-request-id": requestId }, JSON.stringify(error.toBody()));
+function sendError(response: ServerResponse, error: RbeeError, path: string, requestId: string): void {
+  sendText(
+    response,
+    error.status,
+    { ...error.headers(), "x-request-id": requestId },
+    errorText(error, path, requestId),
+  );
 }
 
 /** Whether it is an address of the API that cannot be decoded. SvelteKit would answer it with a page. */
@@ -113,7 +120,7 @@ function sendReply(response: ServerResponse, status: number, { headers, body }: 
 }
 
 async function answer({ row, answer: ask }: Direct, base: URL, request: IncomingMessage, response: ServerResponse) {
-  const requestId = randomUUID();
+  const requestId = requestIdOf(request.headersDistinct["x-request-id"]?.[0]);
   const gone = new AbortController();
   response
     .once("close", () => {
@@ -156,7 +163,7 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
       );
   } catch (thrown) {
     const error = toldError(thrown, requestId);
-    if (!response.destroyed) sendError(response, error, requestId);
+    if (!response.destroyed) sendError(response, error, row.path, requestId);
   }
 }
 
@@ -166,8 +173,14 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
  * session cookie, queries, and hosts that are none.
  */
 export const appFront: Front = (request, response) => {
+  if (allowOrigins(currentQueen().settings.corsOrigins, request, response)) return true;
   if (isMalformed(request.url ?? "")) {
-    sendError(response, malformedAddress(), randomUUID());
+    sendError(
+      response,
+      malformedAddress(),
+      request.url ?? "",
+      requestIdOf(request.headersDistinct["x-request-id"]?.[0]),
+    );
     return true;
   }
   const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);

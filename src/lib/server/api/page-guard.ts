@@ -2,7 +2,7 @@ import { redirect } from "@sveltejs/kit";
 
 /** Pages that a person sees before signing in; every other page needs somebody. */
 const publicPages = new Set(["/login", "/setup", "/invite/[code]"]);
-const apiRoots = /^\/(?:v1|v2|health|metrics|openapi\.json)(?:\/|$)/u;
+const apiRoots = /^\/(?:v1|v2|api|tokenize|detokenize|health|metrics|openapi\.json)(?:\/|$)/u;
 
 /** Whether a path belongs to the HTTP API, whose answers are always JSON. */
 export function isApiPath(pathname: string): boolean {

@@ -25,6 +25,15 @@ describe("the API's routes", () => {
 
   it("answer JSON where nothing lives", () => {
     const catchAll = files.filter((file) => file.includes("[...path]")).map((file) => file.split("/")[0]);
-    expect(catchAll.toSorted()).toEqual(["health", "metrics", "openapi.json", "v1", "v2"]);
+    expect(catchAll.toSorted()).toEqual([
+      "api",
+      "detokenize",
+      "health",
+      "metrics",
+      "openapi.json",
+      "tokenize",
+      "v1",
+      "v2",
+    ]);
   });
 });

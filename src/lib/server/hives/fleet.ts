@@ -40,6 +40,19 @@ export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
 
 const usable = (hive: HiveState) => hive.health === "healthy" || hive.health === "degraded";
 
+/** The workers of the hives that can be used now. */
+export function liveWorkers(hives: readonly HiveState[]): WorkerTelemetry[] {
+  return hives.filter(usable).flatMap((hive) => hive.heartbeat?.workers ?? []);
+}
+
+/** Every model that some hive has, once, as the first of them tells of it; by id. */
+export function hiveModels(hives: readonly HiveState[]): HiveModel[] {
+  const models = new Map<string, HiveModel>();
+  for (const hive of hives)
+    for (const model of hive.capabilities?.models ?? []) if (!models.has(model.id)) models.set(model.id, model);
+  return [...models.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" | "load_progress"> {
   if (workers.some((worker) => loadedStates.has(worker.state))) return { state: "loaded", load_progress: null };
   const loading = workers.filter((worker) => loadingStates.has(worker.state));

@@ -25,6 +25,8 @@ import { starterFacts, starters, type Starter } from "./starters.ts";
 
 /** Models that the household could have, and whether they would fit. */
 export interface Hub {
+  /** Where people read about its models; without a slash at the end. */
+  readonly url: string;
   /**
    * Repositories with GGUF files, the most downloaded first.
    * @throws {RbeeError} `download_failed`, `download_forbidden`.
@@ -175,6 +177,8 @@ export function createHub({ url, token, hives, timeoutMs = defaultTimeoutMs }: H
   };
 
   return {
+    url,
+
     async search({ q, limit, context }, signal) {
       const within = http.within(signal);
       const named = repositoryNamed(q);

@@ -1,22 +1,30 @@
+import { defaultSlots, memorySafety, type WorkerTelemetry } from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { HiveView, WorkerView } from "./placement.ts";
 
 /** A hive's next heartbeats may have been measured before a worker became ready. */
 const telemetryLagMs = 3_000;
+/** A worker that was told to stop has gone by then, or does not go. */
+const leavingLimitMs = 40_000;
 
 /** What this queen knows of workers before their hives' heartbeats say so. */
 export interface FreshWorkers {
-  /** A worker has just become ready on a hive. */
+  /** A worker has just become ready on a hive, or is about to start there. */
   add(worker: WorkerView): void;
   /** A worker turned out to be gone. */
   forget(workerId: string): void;
+  /** A worker is being stopped: nobody is sent there any more. */
+  leaves(workerId: string): void;
+  /** It could not be stopped. */
+  stays(workerId: string): void;
   /** The workers of a hive: telemetry, put right by what is known better. */
   merge(hiveId: string, reported: readonly WorkerView[]): WorkerView[];
 }
 
 export function createFreshWorkers(now: () => number): FreshWorkers {
   const known = new Map<string, { worker: WorkerView; since: number }>();
+  const leaving = new Map<string, number>();
   return {
     add(worker) {
       known.set(worker.workerId, { worker, since: now() });
@@ -24,48 +32,91 @@ export function createFreshWorkers(now: () => number): FreshWorkers {
     forget(workerId) {
       known.delete(workerId);
     },
+    leaves(workerId) {
+      known.delete(workerId);
+      leaving.set(workerId, now());
+    },
+    stays(workerId) {
+      leaving.delete(workerId);
+    },
     merge(hiveId, reported) {
       for (const [workerId, { since }] of known) if (now() - since > telemetryLagMs) known.delete(workerId);
+      for (const [workerId, since] of leaving) if (now() - since > leavingLimitMs) leaving.delete(workerId);
       const ids = new Set(reported.map((worker) => worker.workerId));
       const unreported = [...known.values()].map(({ worker }) => worker).filter((worker) => !ids.has(worker.workerId));
       return [
-        ...reported.map((worker) =>
-          worker.state === "starting" || worker.state === "loading"
-            ? (known.get(worker.workerId)?.worker ?? worker)
-            : worker,
-        ),
+        ...reported.map((worker) => {
+          if (leaving.has(worker.workerId)) return { ...worker, state: "draining" as const };
+          if (worker.state !== "starting" && worker.state !== "loading") return worker;
+          return known.get(worker.workerId)?.worker ?? worker;
+        }),
         ...unreported.filter((worker) => worker.hiveId === hiveId),
       ];
     },
   };
 }
 
-/** What placement needs to know of a hive. */
-export function hiveView(hive: HiveState, inFlight: InFlight, fresh: FreshWorkers): HiveView {
-  const node = hive.heartbeat?.node;
-  const free = (used: number | null | undefined, total: number | null | undefined) =>
-    typeof used === "number" && typeof total === "number" ? total - used : null;
-  const workers = (hive.heartbeat?.workers ?? []).map((worker) => ({
+/** What is known of workers beside what their hives report. */
+export interface WorkerNotes {
+  readonly inFlight: InFlight;
+  readonly fresh: FreshWorkers;
+  isPinned(model: string): boolean;
+  /** Whether those who waited for it may still be on their way to it. */
+  isFresh(workerId: string): boolean;
+  /** Whether it is to take no new requests. */
+  yields(workerId: string): boolean;
+  /** Workers that are being brought up there and that the hive does not know yet. */
+  reserved(hiveId: string): readonly WorkerView[];
+}
+
+const free = (used: number | null | undefined, total: number | null | undefined) =>
+  typeof used === "number" && typeof total === "number" ? total - used : null;
+
+function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
+  const { rss_mb, vram_mb, need_device_mb, need_ram_mb } = worker;
+  // A promise has head room; what a worker holds is what was measured, and no more than it was promised.
+  const promised = { deviceMb: need_device_mb ?? vram_mb ?? 0, ramMb: need_ram_mb ?? rss_mb ?? 0 };
+  return {
     workerId: worker.worker_id,
-    hiveId: hive.hiveId,
+    hiveId,
     model: worker.model,
     state: worker.state,
     backend: worker.backend,
     device: worker.device,
     slotsTotal: worker.slots_total,
-    running: Math.max(worker.slots_busy ?? 0, inFlight.at(worker.worker_id)),
-  }));
-  const gpus = hive.capabilities?.backends.some((backend) => backend !== "cpu") === true ? (node?.gpus ?? []) : [];
+    running: worker.slots_busy ?? 0,
+    idleS: worker.idle_s,
+    promised,
+    holds: { deviceMb: vram_mb ?? promised.deviceMb / memorySafety, ramMb: rss_mb ?? promised.ramMb / memorySafety },
+  };
+}
+
+/** What placement needs to know of a hive. */
+export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
+  const { hiveId, name, health, capabilities, heartbeat } = hive;
+  const { inFlight, fresh } = notes;
+  const reported = (heartbeat?.workers ?? []).map((worker) => workerView(hiveId, worker));
   return {
-    hiveId: hive.hiveId,
-    name: hive.name,
-    health: hive.health,
-    models:
-      hive.capabilities?.models.map((model) => ({ id: model.id, sizeMb: model.size_bytes / 1024 / 1024 })) ?? null,
-    freeRamMb: free(node?.ram_used_mb, node?.ram_total_mb),
-    freeVramMb: gpus.map((gpu) => free(gpu.vram_used_mb, gpu.vram_total_mb)),
-    workers: fresh
-      .merge(hive.hiveId, workers)
-      .map((worker) => ({ ...worker, running: Math.max(worker.running, inFlight.at(worker.workerId)) })),
+    hiveId,
+    name,
+    health,
+    models: capabilities?.models ?? null,
+    devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
+    freeMb: {
+      ram: free(heartbeat?.node.ram_used_mb, heartbeat?.node.ram_total_mb),
+      ...Object.fromEntries(
+        heartbeat?.node.gpus.map(({ id, vram_used_mb, vram_total_mb }) => [id, free(vram_used_mb, vram_total_mb)]) ??
+          [],
+      ),
+    },
+    limitMb: capabilities?.memory_limit_mb ?? null,
+    usualSlots: capabilities?.worker_slots ?? defaultSlots,
+    workers: [...fresh.merge(hiveId, reported), ...notes.reserved(hiveId)].map((worker) => ({
+      ...worker,
+      running: Math.max(worker.running, inFlight.at(worker.workerId)),
+      pinned: notes.isPinned(worker.model),
+      fresh: notes.isFresh(worker.workerId),
+      yielding: notes.yields(worker.workerId),
+    })),
   };
 }

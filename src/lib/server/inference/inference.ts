@@ -2,21 +2,22 @@ import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type mo
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
-import { fleetModels, type HiveConnection, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
-import { modelNotFound, type ModelsService } from "#lib/server/models/index.ts";
+import type { Person } from "#lib/server/accounts/index.ts";
+import type { HiveConnection, HivesService } from "#lib/server/hives/index.ts";
+import { modelNotFound } from "#lib/server/models/index.ts";
 import type { UsageEntry } from "#lib/server/usage/index.ts";
-import { answerChat, type ActiveRelay } from "./chat.ts";
-import { createFreshWorkers, hiveView } from "./fleet-view.ts";
+import { answer, type ActiveRelay } from "./answer.ts";
+import { chatAsk, completionAsk, countAsk, detokenizeAsk, embeddingsAsk, tokenizeAsk, type Ask } from "./asks.ts";
 import { createInFlight } from "./in-flight.ts";
-import { createLoading } from "./loading.ts";
-import { openWorkers, place, type WorkerView } from "./placement.ts";
+import { openWorkers, type WorkerView } from "./placement.ts";
 import { createWaitingRoom } from "./queue/index.ts";
-import { createEnsureReady, refusal } from "./ready.ts";
 import { createRequestBoard } from "./request-board.ts";
 import { openRequestLog } from "./request-log.ts";
-import { createSpawning, type Spawning } from "./spawning.ts";
-import type { Inference, Readiness } from "./types.ts";
-import { createSendChat } from "./upstream.ts";
+import type { Spawning } from "./spawning.ts";
+import { createSupply, type SupplyOptions } from "./supply.ts";
+import type { Reply } from "./reply.ts";
+import type { Inference, Readiness, RequestContext } from "./types.ts";
+import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
@@ -36,7 +37,7 @@ function endWhenSilent(relay: ActiveRelay, hiveName: string): void {
 
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
-  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
+  models: SupplyOptions["models"];
   agent: Agent;
   log: Logger;
   now: () => number;
@@ -71,41 +72,19 @@ const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
 export function createInference(options: InferenceOptions): InferenceService {
   const { hives, agent, log, now, stallMs = defaultStallMs } = options;
   const inFlight = createInFlight();
-  const fresh = createFreshWorkers(now);
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
   const waiting = new Set<AbortController>();
   const board = createRequestBoard(() => performance.now());
   let stopping = false;
 
-  const get = (hiveId: string): HiveState => {
+  const connection = (hiveId: string): HiveConnection => {
     const hive = hives.registry.find(hiveId);
     if (hive === undefined) throw new RbeeError("node_not_found", "This hive was just removed.");
-    return hive;
+    return hives.contact.connection(hive);
   };
-  const connection = (hiveId: string): HiveConnection => hives.contact.connection(get(hiveId));
-  const loading = createLoading({
-    hive: (hiveId) => ({ client: hives.contact.client(get(hiveId)), name: get(hiveId).name }),
-    fresh,
-    spawnOptions: (model) => options.models.spawnOptions(model),
-    log,
-  });
-  const models = () =>
-    fleetModels(hives.registry.all(), (id) => ({
-      aliases: [...options.models.aliasesOf(id)],
-      pinned: options.models.isPinned(id),
-    }));
-  const modelIds = () => models().map((model) => model.id);
-  const loadProgress = (id: string) => models().find((model) => model.id === id)?.load_progress ?? null;
-  const fleet = () => ({ hives: hives.registry.all().map((hive) => hiveView(hive, inFlight, fresh)) });
-  const ensureReady = createEnsureReady({
-    fleet,
-    models: modelIds,
-    progress: loadProgress,
-    loading,
-    inFlight,
-    loadWaitMs: options.loadWaitMs,
-  });
+  const supply = createSupply({ hives, models: options.models, inFlight, log, now, loadWaitMs: options.loadWaitMs });
+  const { fleet, ensureReady, fresh, models } = supply;
   const room = createWaitingRoom<WorkerView>({
     open: (model, avoid, where) =>
       openWorkers(model, fleet(), avoid, where).map((worker) => ({
@@ -114,7 +93,10 @@ export function createInference(options: InferenceOptions): InferenceService {
         // Counted by what this queen has sent there; what a hive measured is up to a second old.
         freeSlots: seatsAt(worker.slotsTotal) - inFlight.at(worker.workerId),
       })),
-    enter: ({ workerId }) => inFlight.enter(workerId),
+    enter({ workerId }) {
+      supply.asked(workerId);
+      return inFlight.enter(workerId);
+    },
     limit: options.queueLimit,
     now: () => performance.now(),
   });
@@ -125,7 +107,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       if (hive?.health === "down") endWhenSilent(relay, hive.name);
     }
   }, lookAgainMs).unref();
-  const send = createSendChat(agent);
+  const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
     hives.registry.find(hiveId)?.heartbeat?.workers.some(
       // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
@@ -137,10 +119,13 @@ export function createInference(options: InferenceOptions): InferenceService {
     for (const relay of active) if (relay.hiveId === hive_id) endWhenSilent(relay, name);
   });
 
-  const chat: InferenceService["chat"] = async (person, asked, context) => {
-    const { requestId, lane, where, seated, signal: client } = context;
+  const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {
+    const { lane, where, seated, signal: client } = context;
+    const requestId = board.free(context.requestId);
     const model = options.models.resolve(asked.model);
-    const request = model === asked.model ? asked : { ...asked, model };
+    const request = model === asked.model ? asked : { ...asked, model, body: { ...asked.body, model } };
+    // Not AbortSignal.any(): it costs a multiple of this, at every request.
+    const ending = new AbortController();
     const entry = openRequestLog({
       person,
       keyName: person.keyId === null ? null : options.keyName(person.keyId),
@@ -152,11 +137,9 @@ export function createInference(options: InferenceOptions): InferenceService {
       },
       record: (row) => {
         board.remove(requestId);
-        options.record(row);
+        if (request.metered) options.record(row);
       },
     });
-    // Not AbortSignal.any(): it costs a multiple of this, at every request.
-    const ending = new AbortController();
     const onLeft = () => {
       ending.abort();
     };
@@ -165,9 +148,9 @@ export function createInference(options: InferenceOptions): InferenceService {
     waiting.add(ending);
     board.post({ requestId, person, model: request.model, lane, ending });
     try {
-      return await answerChat(
+      return await answer(
         { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
-        { chat: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
+        { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {
       const error = client.aborted
@@ -177,7 +160,7 @@ export function createInference(options: InferenceOptions): InferenceService {
           : stopping
             ? new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 })
             : toRbeeError(thrown);
-      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "chat failed");
+      if (error.code === "internal_error") log.error({ err: thrown, requestId }, "request failed");
       entry.end({ error, timings: null, firstTextAt: null });
       throw error;
     } finally {
@@ -186,42 +169,29 @@ export function createInference(options: InferenceOptions): InferenceService {
   };
 
   return {
-    spawning: createSpawning({
-      fleet,
-      client: (hiveId) => hives.contact.client(get(hiveId)),
-      fresh,
-      models: options.models,
-      refusal: (model, placement) => refusal(model, placement, modelIds()),
-    }),
-    readiness: {
-      outlook(name, where) {
-        const model = options.models.resolve(name);
-        const placement = place({ ...where, model }, fleet());
-        switch (placement.kind) {
-          case "use":
-            return { kind: "ready", hiveId: placement.worker.hiveId };
-          case "wait":
-            return { kind: "coming", hiveId: placement.worker.hiveId };
-          case "load":
-            return { kind: "startable", hiveId: placement.hive.hiveId };
-          case "refuse":
-            return { kind: "refused", error: refusal(model, placement, modelIds()), soon: placement.soon };
-        }
-      },
-      ready: ({ model, where, waitMs, signal }) =>
-        ensureReady(options.models.resolve(model), signal, new Set(), { where, waitMs }),
-      loadProgress: (model) => loadProgress(options.models.resolve(model)),
-    },
+    spawning: supply.spawning,
+    readiness: supply.readiness,
+    explain: (_person, name, query) => supply.explain(name, query),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
     queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),
     model(_person, name) {
       const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
-      if (found === undefined) throw modelNotFound(id, modelIds(), []);
+      if (found === undefined)
+        throw modelNotFound(
+          id,
+          models().map((model) => model.id),
+          [],
+        );
       return toModel(found);
     },
-    chat,
+    chat: (person, request, context) => ask(person, chatAsk(request), context),
+    complete: (person, request, context) => ask(person, completionAsk(request), context),
+    embed: (person, request, context) => ask(person, embeddingsAsk(request), context),
+    countTokens: (person, request, context) => ask(person, countAsk(request), context),
+    tokenize: (person, model, request, context) => ask(person, tokenizeAsk(model, request), context),
+    detokenize: (person, model, request, context) => ask(person, detokenizeAsk(model, request), context),
     cancel(person, requestId) {
       board.cancel(person, requestId);
     },
@@ -229,6 +199,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       for (const relay of active) relay.fail(new RbeeError("overloaded", "The queen is stopping."));
       stopping = true;
       clearInterval(looking);
+      supply.stop();
       for (const request of waiting) request.abort();
     },
   };

@@ -1,20 +1,51 @@
-import { RbeeError, toRbeeError, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
+import { setTimeout as delay } from "node:timers/promises";
+import { RbeeError, toRbeeError, type ErrorCode, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Logger } from "pino";
+import type { Breaker } from "./breaker.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, Where, WorkerView } from "./placement.ts";
+import type { Tenure } from "./tenure.ts";
 
 /** One long poll; the hive answers earlier when the worker is ready or has failed. */
 const pollMs = 20_000;
 /** Longer than any hive lets a model load, so that a hive that never says so does not hold requests for ever. */
 const loadLimitMs = 15 * 60_000;
+/** What an idle worker may still have to finish when it makes room: a request that came in this very moment. */
+const evictionDrainMs = 5_000;
+/** A card's memory is read once a second, so what was just given back may not show at once. */
+const freedWithinMs = 4_000;
+const lookAgainMs = 250;
 
-type LoadOrWait = Extract<Placement, { kind: "load" | "wait" }>;
+type Load = Extract<Placement, { kind: "load" }>;
+type LoadOrWait = Load | Extract<Placement, { kind: "wait" }>;
 
 /** Loads that are under way: one for each model, shared by every request that it suits. */
 export interface Loading {
   /** Resolves with a ready worker. @throws {RbeeError} what made the load fail. */
   share(model: string, placement: LoadOrWait, where?: Where): Promise<WorkerView>;
+  /** Workers that are about to start on a hive, with the memory that they are promised there. */
+  reserved(hiveId: string): readonly WorkerView[];
+  /**
+   * Stops what has to go, then starts a worker; its model is not loaded yet. Until the hive knows of it, its memory is
+   * promised to nobody else. @param wishes what is to be other than the household decided. @throws {RbeeError} what the hive answers.
+   */
+  start(model: string, placement: Load, wishes?: Partial<WorkerSpawn>): Promise<Worker>;
 }
+
+/** Nobody can say how this load would have ended. */
+const unrelated: ReadonlySet<ErrorCode> = new Set([
+  "hive_unreachable",
+  "hive_down",
+  "hive_invalid_response",
+  "node_not_found",
+  "worker_not_found",
+  "request_cancelled",
+  "overloaded",
+]);
+const tooLittle: ReadonlySet<ErrorCode> = new Set(["insufficient_ram", "insufficient_vram"]);
+
+/** Whether a load that ended so says something about the model on that hive. */
+export const countsAgainst = (error: RbeeError): boolean => !unrelated.has(error.code);
 
 /** A worker as placement sees it, taken as ready. */
 export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
@@ -28,10 +59,9 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   running: 0,
 });
 
-/** A load that is under way; what its hive chooses itself is undefined. */
-interface RunningLoad extends Pick<Where, "backend" | "device"> {
+/** A load that is under way. */
+interface RunningLoad extends Pick<WorkerView, "hiveId" | "backend" | "device"> {
   readonly model: string;
-  readonly hiveId: string;
   readonly worker: Promise<WorkerView>;
 }
 
@@ -45,7 +75,8 @@ const suits = (load: RunningLoad, { hives, backend, device }: Where): boolean =>
   (backend === undefined || backend === load.backend) &&
   (device === undefined || device === load.device);
 
-function failure(worker: Worker, hiveName: string): RbeeError {
+/** Why a worker ended before it was ready. */
+export function loadFailure(worker: Worker, hiveName: string): RbeeError {
   if (worker.error !== null) return RbeeError.fromBody({ error: worker.error }, "worker_spawn_failed");
   return new RbeeError(
     "worker_spawn_failed",
@@ -56,12 +87,16 @@ function failure(worker: Worker, hiveName: string): RbeeError {
 export function createLoading(options: {
   hive: (hiveId: string) => { client: HiveClient; name: string };
   fresh: FreshWorkers;
+  tenure: Tenure;
+  breaker: Breaker;
   /** What the household decided about workers of a model. */
   spawnOptions: (model: string) => Partial<WorkerSpawn>;
   log: Logger;
 }): Loading {
-  const { hive, fresh, spawnOptions, log } = options;
+  const { hive, fresh, tenure, breaker, spawnOptions, log } = options;
   const running = new Set<RunningLoad>();
+  const reservations = new Set<WorkerView>();
+  let numbered = 0;
 
   const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
     const { client, name } = hive(hiveId);
@@ -73,30 +108,88 @@ export function createLoading(options: {
         timeoutMs: pollMs + 10_000,
       });
       if (worker.state === "ready" || worker.state === "busy") return viewOf(hiveId, worker);
-      if (worker.state !== "starting" && worker.state !== "loading") throw failure(worker, name);
+      if (worker.state !== "starting" && worker.state !== "loading") throw loadFailure(worker, name);
     }
     throw new RbeeError("worker_load_timeout", "The model did not finish loading.");
+  };
+
+  const evict = async (model: string, { hive: { hiveId, name }, evicts }: Load): Promise<void> => {
+    await Promise.all(
+      evicts.map(async (worker) => {
+        log.info(
+          { worker: worker.workerId, evicted: worker.model, for: model, hive: name, idle_s: worker.idleS },
+          "worker stopped to make room",
+        );
+        try {
+          await hive(hiveId).client.stopWorker({
+            params: { id: worker.workerId },
+            query: { drain_ms: evictionDrainMs },
+            timeoutMs: evictionDrainMs + 10_000,
+          });
+        } catch (error) {
+          // One that is gone already has made room too.
+          if (toRbeeError(error).code === "worker_not_found") return;
+          fresh.stays(worker.workerId);
+          throw error;
+        }
+      }),
+    );
+  };
+
+  const spawn = async (model: string, placement: Load, wishes: Partial<WorkerSpawn>): Promise<Worker> => {
+    const { backend, device, evicts } = placement;
+    const { hiveId } = placement.hive;
+    const body = { ...spawnOptions(model), ...wishes, model, backend, device };
+    const deadline = performance.now() + freedWithinMs;
+    for (;;)
+      try {
+        return await hive(hiveId).client.spawnWorker({ body });
+      } catch (error) {
+        const late = evicts.length === 0 || performance.now() > deadline;
+        if (late || !tooLittle.has(toRbeeError(error).code)) throw error;
+        await delay(lookAgainMs);
+      }
+  };
+
+  // Until the first await nothing else runs: no other decision is made before memory is promised and victims are marked.
+  const start: Loading["start"] = async (model, placement, wishes = {}) => {
+    const { hiveId } = placement.hive;
+    const reservation: WorkerView = {
+      workerId: `start:${++numbered}`,
+      hiveId,
+      model,
+      state: "starting",
+      backend: placement.backend,
+      device: placement.device,
+      slotsTotal: null,
+      running: 0,
+      promised: placement.promised,
+    };
+    reservations.add(reservation);
+    for (const { workerId } of placement.evicts) fresh.leaves(workerId);
+    try {
+      await evict(model, placement);
+      const worker = await spawn(model, placement, wishes);
+      // Who comes before the hive's next heartbeat waits for this worker instead of starting another.
+      fresh.add({ ...viewOf(hiveId, worker), state: worker.state, promised: placement.promised });
+      return worker;
+    } finally {
+      reservations.delete(reservation);
+    }
   };
 
   const bring = async (model: string, placement: LoadOrWait): Promise<WorkerView> => {
     if (placement.kind === "wait") return untilReady(placement.worker.hiveId, placement.worker.workerId);
     const { hiveId, name } = placement.hive;
     const startedAt = performance.now();
-    const { backend, device } = placement;
-    const worker = await hive(hiveId).client.spawnWorker({
-      body: {
-        ...spawnOptions(model),
-        model,
-        ...(backend === undefined ? {} : { backend }),
-        ...(device === undefined ? {} : { device }),
-      },
-    });
-    // Who insists on this very place sees it coming before the hive's next heartbeat.
-    fresh.add({ ...viewOf(hiveId, worker), state: worker.state });
+    const worker = await start(model, placement);
     const ready = await untilReady(hiveId, worker.worker_id).catch((error: unknown) => {
       fresh.forget(worker.worker_id);
+      const failure = toRbeeError(error);
+      if (countsAgainst(failure)) breaker.failed(model, hiveId, failure);
       throw error;
     });
+    breaker.succeeded(model, hiveId);
     log.info(
       { model, hive: name, worker: ready.workerId, ms: Math.round(performance.now() - startedAt) },
       "model loaded",
@@ -105,11 +198,14 @@ export function createLoading(options: {
   };
 
   return {
+    start,
+    reserved: (hiveId) => [...reservations].filter((worker) => worker.hiveId === hiveId),
     share(model, placement, where = {}) {
       const shared = [...running].find((load) => load.model === model && suits(load, where));
       if (shared !== undefined) return shared.worker;
       const worker = bring(model, placement)
         .then((ready) => {
+          tenure.ready(ready.workerId);
           fresh.add(ready);
           return ready;
         })

@@ -29,7 +29,8 @@ const timingsMark = Buffer.from('"timings":');
 const errorMark = Buffer.from('data: {"error":');
 const doneMark = Buffer.from("data: [DONE]");
 const promptMark = Buffer.from(": prompt ");
-const contentMark = Buffer.from('"content":');
+/** What stands before the text of an answer: said, thought, or the arguments of a call; the last is of completions. */
+const textMarks = ['"content":', '"reasoning_content":', '"arguments":', '"text":'].map((mark) => Buffer.from(mark));
 
 /** Whether a line begins with the mark: inside a line it may be something that the model said. */
 function hasLine(lines: Buffer, mark: Buffer): boolean {
@@ -49,14 +50,15 @@ function jsonOfLine(lines: Buffer, at: number): unknown {
   }
 }
 
-/** How many pieces of text there are: each `"content":` that is followed by a string which is not empty. */
-function countContent(lines: Buffer): number {
+/** How many pieces of text there are: each mark that is followed by a string which is not empty. */
+function countText(lines: Buffer): number {
   let count = 0;
-  for (let at = lines.indexOf(contentMark); at !== -1; at = lines.indexOf(contentMark, at + 1)) {
-    let next = at + contentMark.length;
-    while (lines[next] === 0x20) next++;
-    if (lines[next] === quote && lines[next + 1] !== quote) count++;
-  }
+  for (const mark of textMarks)
+    for (let at = lines.indexOf(mark); at !== -1; at = lines.indexOf(mark, at + 1)) {
+      let next = at + mark.length;
+      while (lines[next] === 0x20) next++;
+      if (lines[next] === quote && lines[next + 1] !== quote) count++;
+    }
   return count;
 }
 
@@ -71,7 +73,7 @@ function promptOf(lines: Buffer): { cache_n: number; prompt_n: number } | null {
 }
 
 /**
- * Meters a chat stream by looking for a few byte marks; only the line that holds the timings is ever parsed. Marks
+ * Meters a stream by looking for a few byte marks; only the line that holds the timings is ever parsed. Marks
  * with quotation marks cannot appear inside generated text, because JSON escapes those.
  */
 export function createMeter(): Meter {
@@ -84,7 +86,7 @@ export function createMeter(): Meter {
 
   const scan = (lines: Buffer) => {
     if (pieces === 0) prompt ??= promptOf(lines);
-    pieces += countContent(lines);
+    pieces += countText(lines);
     const timingsAt = timings === null ? lines.indexOf(timingsMark) : -1;
     if (timingsAt !== -1) timings = chunkSchema.safeParse(jsonOfLine(lines, timingsAt)).data?.timings ?? null;
     const errorAt = lines.indexOf(errorMark);

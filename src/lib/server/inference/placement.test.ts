@@ -1,8 +1,10 @@
-import { healthSchema, workerStateSchema } from "@rbee/contract";
+import { healthSchema, memoryNeed, poolOf, RbeeError, workerStateSchema, type Backend } from "@rbee/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { place, type FleetView, type HiveView, type WorkerView } from "./placement.ts";
+import { fewest } from "./eviction.ts";
+import { consider, place, type FleetView, type HiveView, type ModelView, type WorkerView } from "./placement.ts";
 
+const mbs = (mb: number) => mb * 1024 * 1024;
 const worker = (change: Partial<WorkerView> = {}): WorkerView => ({
   workerId: "worker:1",
   hiveId: "attic",
@@ -14,18 +16,39 @@ const worker = (change: Partial<WorkerView> = {}): WorkerView => ({
   running: 0,
   ...change,
 });
+/** One of another model with nothing to do, which holds so much memory. */
+const idle = (name: string, mb: number, idleS: number, change: Partial<WorkerView> = {}) =>
+  worker({
+    workerId: `worker:${name}`,
+    model: name,
+    idleS,
+    promised: { deviceMb: 0, ramMb: mb * 1.2 },
+    holds: { deviceMb: 0, ramMb: mb },
+    ...change,
+  });
+const model = (id: string, mb: number): ModelView => ({ id, size_bytes: mbs(mb), context_length: 1024, memory: null });
+const cpu = { id: "cpu", backend: "cpu" as const };
+const cuda = { id: "cuda:0", backend: "cuda" as const };
 const hive = (change: Partial<HiveView> = {}): HiveView => ({
   hiveId: "attic",
   name: "attic",
   health: "healthy",
-  models: [{ id: "bee", sizeMb: 100 }],
-  freeRamMb: 1_000,
-  freeVramMb: [],
+  models: [model("bee", 100)],
+  devices: [cpu],
+  freeMb: { ram: 1_000 },
+  limitMb: null,
+  usualSlots: 4,
   workers: [],
   ...change,
 });
 const fleet = (...hives: HiveView[]): FleetView => ({ hives });
 const request = { model: "bee" };
+/** What a worker of a model of 100 MB is promised: a header that is silent leaves its size and the process. */
+const need = memoryNeed(
+  { sizeBytes: mbs(100), trainedContext: 1024, facts: null },
+  { backend: "cpu", slots: 4 },
+  true,
+).ram_mb;
 
 describe("placement", () => {
   it("takes the least busy worker, by share of its slots", () => {
@@ -44,32 +67,21 @@ describe("placement", () => {
     expect(place(request, household)).toEqual({ kind: "use", worker: here });
   });
 
-  it("takes no worker but where the request insists on", () => {
-    const cellar = hive({ hiveId: "cellar", workers: [worker({ hiveId: "cellar" })] });
-    const attic = hive({ workers: [worker({ workerId: "worker:gpu", backend: "cuda", device: "cuda:0" })] });
-    const household = fleet(cellar, attic, hive({ hiveId: "shed" }));
-    const chosen = (where: object) => {
-      const placement = place({ ...request, ...where }, household);
-      return placement.kind === "use" ? placement.worker.workerId : placement.kind;
-    };
-    expect(chosen({ hives: new Set(["cellar"]) })).toBe("worker:1");
-    expect(chosen({ backend: "cuda" })).toBe("worker:gpu");
-    expect(chosen({ backend: "cuda", device: "cuda:1" })).toBe("load");
-    expect(place({ ...request, hives: new Set(["shed"]) }, household)).toMatchObject({
-      kind: "load",
-      hive: { hiveId: "shed" },
-    });
-    expect(place({ ...request, hives: new Set(["nowhere"]) }, household)).toMatchObject({ kind: "refuse" });
-  });
-
   it("waits for a worker that is loading rather than loading another", () => {
     const loading = worker({ state: "loading" });
     expect(place(request, fleet(hive({ workers: [loading] })))).toEqual({ kind: "wait", worker: loading });
   });
 
-  it("loads where the most memory is free", () => {
-    const household = fleet(hive(), hive({ hiveId: "cellar", freeRamMb: 2_000 }));
-    expect(place(request, household)).toMatchObject({ kind: "load", hive: { hiveId: "cellar" } });
+  it("loads where the most memory is free, on a GPU before the CPU", () => {
+    const household = fleet(hive(), hive({ hiveId: "cellar", freeMb: { ram: 2_000 } }));
+    expect(place(request, household)).toMatchObject({ kind: "load", hive: { hiveId: "cellar" }, device: "cpu" });
+    const card = hive({ hiveId: "den", devices: [cpu, cuda], freeMb: { ram: 900, "cuda:0": 900 } });
+    expect(place(request, fleet(...household.hives, card))).toMatchObject({
+      kind: "load",
+      backend: "cuda",
+      device: "cuda:0",
+      evicts: [],
+    });
   });
 
   it("asks a worker that just failed whether it is well, before it starts another", () => {
@@ -87,11 +99,11 @@ describe("placement", () => {
   });
 
   it("refuses with both numbers when memory is short", () => {
-    expect(place(request, fleet(hive({ freeRamMb: 100 })))).toMatchObject({
+    expect(place(request, fleet(hive({ freeMb: { ram: 100 } })))).toMatchObject({
       kind: "refuse",
       error: "insufficient_ram",
-      memory: { needMb: 120, haveMb: 100 },
-      reasons: ["attic has 100 MB free, bee needs about 120 MB"],
+      memory: { needMb: need, haveMb: 100 },
+      reasons: [`attic has 100 MB of memory free, bee needs about ${need} MB`],
     });
   });
 
@@ -108,18 +120,122 @@ describe("placement", () => {
     });
     expect(place(request, fleet(hive({ health: "down" })))).toMatchObject({ error: "hive_down", soon: false });
     expect(place({ model: "wasp" }, fleet(hive()))).toMatchObject({ error: "model_not_found", soon: false });
+    expect(place(request, fleet())).toMatchObject({ error: "model_not_found", soon: false });
+  });
+
+  it("gives a named backend or device exactly that, and says what there is otherwise", () => {
+    const card = hive({ devices: [cpu, cuda], freeMb: { ram: 10_000, "cuda:0": 10 } });
+    expect(place({ ...request, backend: "cuda" }, fleet(card))).toMatchObject({
+      kind: "refuse",
+      error: "insufficient_vram",
+    });
+    expect(place({ ...request, backend: "cpu" }, fleet(card))).toMatchObject({ kind: "load", device: "cpu" });
+    expect(place({ ...request, device: "cuda:1" }, fleet(card, hive({ hiveId: "cellar" })))).toMatchObject({
+      error: "backend_unavailable",
+      available: { backends: ["cpu", "cuda"], devices: ["cpu", "cuda:0"] },
+    });
+  });
+
+  it("does not promise memory twice: not that of a worker that is coming, and no more than its hive may give", () => {
+    const coming = idle("wasp", 0, 0, { state: "starting", promised: { deviceMb: 0, ramMb: 900 } });
+    expect(place(request, fleet(hive({ workers: [coming] }))).kind).toBe("later");
+    const there = idle("wasp", 300, 0, { running: 1 });
+    expect(place(request, fleet(hive({ workers: [there], limitMb: need + 360 }))).kind).toBe("load");
+    expect(place(request, fleet(hive({ workers: [there], limitMb: need + 359 }))).kind).toBe("later");
+    expect(place(request, fleet(hive({ limitMb: need - 1 }))).kind).toBe("refuse");
+  });
+
+  it("believes a hive that was just asked more than its last heartbeat", () => {
+    const told = new Map([["attic", { ram: 50 }]]);
+    expect(place({ ...request, told }, fleet(hive()))).toMatchObject({
+      error: "insufficient_ram",
+      memory: { haveMb: 50 },
+    });
+  });
+
+  it("leaves a hive alone where the model fails to load, tries others, and tells the real error otherwise", () => {
+    const error = new RbeeError("worker_spawn_failed", "The file is damaged.");
+    const failing = new Map([["attic", { failures: 3, error, retryAfterS: 27 }]]);
+    expect(place({ ...request, failing }, fleet(hive(), hive({ hiveId: "cellar" })))).toMatchObject({
+      kind: "load",
+      hive: { hiveId: "cellar" },
+    });
+    expect(place({ ...request, failing }, fleet(hive()))).toMatchObject({
+      kind: "refuse",
+      error: "worker_spawn_failed",
+      failing: { error, retryAfterS: 27 },
+      reasons: ["3 times in a row loading bee on attic failed (The file is damaged); it is tried again in 27 s"],
+    });
+    const here = worker();
+    expect(place({ ...request, failing }, fleet(hive({ workers: [here] })))).toEqual({ kind: "use", worker: here });
   });
 });
 
-const anyModel = fc.constantFrom("bee", "wasp");
+describe("making room", () => {
+  const full = (workers: WorkerView[], ram = 50) => fleet(hive({ freeMb: { ram }, workers }));
+  const evicted = (household: FleetView) => {
+    const decision = place(request, household);
+    return decision.kind === "load" ? decision.evicts.map((each) => each.model) : decision.kind;
+  };
+
+  it("stops the one that was idle longest, and none where it is not needed", () => {
+    expect(evicted(full([idle("ant", 400, 10), idle("wasp", 400, 90), idle("fly", 400, 50)]))).toEqual(["wasp"]);
+    expect(evicted(full([idle("wasp", 400, 90)], 1_000))).toEqual([]);
+  });
+
+  it("stops one that is enough rather than two that were idle longer", () => {
+    expect(evicted(full([idle("ant", 150, 90), idle("wasp", 150, 80), idle("fly", 400, 1)]))).toEqual(["fly"]);
+  });
+
+  it("never touches a pinned one, one that works, or one that has not served those who waited for it", () => {
+    for (const change of [{ running: 1 }, { fresh: true }, { state: "busy" as const }])
+      expect(evicted(full([idle("wasp", 400, 90, change)]))).toBe("later");
+    expect(evicted(full([idle("wasp", 400, 90, { pinned: true })]))).toBe("refuse");
+  });
+
+  it("leaves everybody alone for a model that would not fit even so", () => {
+    expect(evicted(full([idle("wasp", 100, 90), idle("ant", 50, 90)]))).toBe("refuse");
+  });
+
+  it("is done only where no hive has room as it is", () => {
+    const roomy = hive({ hiveId: "cellar" });
+    expect(place(request, fleet(...full([idle("wasp", 400, 90)]).hives, roomy))).toMatchObject({
+      kind: "load",
+      hive: { hiveId: "cellar" },
+      evicts: [],
+    });
+  });
+
+  it("counts what is on the same card alone", () => {
+    const onCard = { backend: "cuda" as const, device: "cuda:0" };
+    const there = idle("wasp", 0, 90, { ...onCard, holds: { deviceMb: 800, ramMb: 100 } });
+    const crowded = hive({
+      devices: [cpu, cuda],
+      freeMb: { ram: 5_000, "cuda:0": 0 },
+      workers: [idle("ant", 900, 95), there],
+    });
+    expect(place({ ...request, backend: "cuda" }, fleet(crowded))).toMatchObject({ kind: "load", evicts: [there] });
+  });
+});
+
+const anyModel = fc.constantFrom("bee", "wasp", "ant");
+const backends: readonly Backend[] = ["cpu", "cuda", "metal"];
+const deviceOf = { cpu, cuda, metal: { id: "metal:0", backend: "metal" as const, memory_of: "ram" } };
+const anyMemory = fc.record({ deviceMb: fc.nat(2_000), ramMb: fc.nat(2_000) });
 const anyHive = fc
   .record({
     hiveId: fc.uuid(),
     name: fc.string({ minLength: 1 }),
     health: fc.constantFrom(...healthSchema.options),
-    models: fc.option(fc.array(fc.record({ id: anyModel, sizeMb: fc.nat(4_000) }), { maxLength: 2 })),
-    freeRamMb: fc.option(fc.nat(4_000)),
-    freeVramMb: fc.array(fc.option(fc.nat(4_000)), { maxLength: 2 }),
+    models: fc.option(
+      fc
+        .uniqueArray(fc.tuple(anyModel, fc.nat(2_000)), { selector: ([id]) => id, maxLength: 3 })
+        .map((list) => list.map(([id, mb]) => model(id, mb))),
+    ),
+    devices: fc.constantFrom([cpu], [cpu, cuda], [cpu, deviceOf.metal]),
+    freeMb: fc.record({ ram: fc.option(fc.nat(4_000)), "cuda:0": fc.option(fc.nat(4_000)) }),
+    limitMb: fc.option(fc.nat(6_000)),
+    usualSlots: fc.integer({ min: 1, max: 8 }),
   })
   .chain((facts) =>
     fc
@@ -128,38 +244,183 @@ const anyHive = fc
           workerId: fc.uuid(),
           model: anyModel,
           state: fc.constantFrom(...workerStateSchema.options),
-          backend: fc.constant("cpu" as const),
-          device: fc.constant("cpu"),
+          where: fc.constantFrom(...facts.devices),
           slotsTotal: fc.option(fc.nat(8)),
-          running: fc.nat(8),
+          running: fc.constantFrom(0, 0, 0, 1, 4),
+          idleS: fc.option(fc.nat(500)),
+          promised: anyMemory,
+          holds: anyMemory,
+          pinned: fc.boolean(),
+          fresh: fc.constantFrom(false, false, true),
+          yielding: fc.constantFrom(false, false, true),
         }),
-        { maxLength: 3 },
+        { maxLength: 5 },
       )
-      .map((workers): HiveView => ({ ...facts, workers: workers.map((each) => ({ ...each, hiveId: facts.hiveId })) })),
+      .map((workers): HiveView => ({
+        ...facts,
+        workers: workers.map(({ where, ...each }) => ({
+          ...each,
+          hiveId: facts.hiveId,
+          backend: where.backend,
+          device: where.id,
+        })),
+      })),
   );
+const anyFleet = fc.array(anyHive, { maxLength: 4 });
+const anyRequest = fc.record({
+  model: anyModel,
+  backend: fc.option(fc.constantFrom(...backends), { nil: undefined }),
+  another: fc.boolean(),
+});
+
+/** Free memory of a hive, reckoned again and in the simplest way, when some of its workers are gone. */
+function freeAgain(on: HiveView, pool: string, gone: readonly WorkerView[]): number {
+  const alive = on.workers.filter(({ state }) => state !== "stopped" && state !== "failed");
+  let free = on.freeMb[pool] ?? Number.POSITIVE_INFINITY;
+  let left = pool === "ram" ? (on.limitMb ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  for (const each of alive) {
+    const its = on.devices.find(({ id }) => id === each.device) ?? cpu;
+    const of = (memory: WorkerView["holds"]) =>
+      pool === "ram" ? (memory?.ramMb ?? 0) : poolOf(its) === pool ? (memory?.deviceMb ?? 0) : 0;
+    if (gone.includes(each)) free += of(each.holds);
+    else {
+      if (each.state === "starting" || each.state === "loading") free -= of(each.promised);
+      left -= of(each.promised);
+    }
+  }
+  return Math.min(free, left);
+}
+
+const properties = { numRuns: 600 };
 
 describe("placement on any fleet", () => {
   it("never uses a hive that is down or unheard of, a worker that cannot answer, or a hive without the model", () => {
     fc.assert(
-      fc.property(fc.array(anyHive, { maxLength: 5 }), anyModel, fc.boolean(), (hives, model, avoiding) => {
+      fc.property(anyFleet, anyModel, fc.boolean(), (hives, wanted, avoiding) => {
         const avoid = new Set(avoiding ? hives.flatMap((each) => each.workers.slice(0, 1)).map((w) => w.workerId) : []);
-        const decision = place({ model, avoid }, { hives });
-        if (decision.kind === "refuse") {
-          expect(decision.reasons.length).toBe(Math.max(1, hives.length));
-          expect(decision.reasons.every((reason) => reason.length > 0)).toBe(true);
-          return;
-        }
-        const hiveId = decision.kind === "load" ? decision.hive.hiveId : decision.worker.hiveId;
-        const chosen = hives.find((each) => each.hiveId === hiveId);
+        const decision = place({ model: wanted, avoid }, { hives });
+        if (decision.kind === "refuse") return;
+        const here = decision.kind === "use" || decision.kind === "wait" ? decision.worker : decision.hive;
+        const chosen = hives.find((each) => each.hiveId === here.hiveId);
         expect(["healthy", "degraded"]).toContain(chosen?.health);
-        if (decision.kind === "load") expect(chosen?.models?.map(({ id }) => id)).toContain(model);
-        else expect(decision.worker.model).toBe(model);
+        if (decision.kind === "load" || decision.kind === "later")
+          expect(chosen?.models?.map(({ id }) => id)).toContain(wanted);
+        else expect(decision.worker.model).toBe(wanted);
         if (decision.kind === "use") {
           expect(["ready", "busy"]).toContain(decision.worker.state);
+          expect(decision.worker.yielding).toBe(false);
           expect(avoid.has(decision.worker.workerId)).toBe(false);
         }
       }),
-      { numRuns: 500 },
+      properties,
+    );
+  });
+
+  it("never promises memory that is not there, once what makes room has gone", () => {
+    fc.assert(
+      fc.property(anyFleet, anyRequest, (hives, asked) => {
+        const decision = place(asked, { hives });
+        if (decision.kind !== "load") return;
+        const { hive: on, promised, evicts } = decision;
+        const device = on.devices.find(({ id }) => id === decision.device) ?? cpu;
+        expect(freeAgain(on, "ram", evicts)).toBeGreaterThanOrEqual(promised.ramMb);
+        if (poolOf(device) !== "ram")
+          expect(freeAgain(on, poolOf(device), evicts)).toBeGreaterThanOrEqual(promised.deviceMb);
+      }),
+      properties,
+    );
+  });
+
+  it("stops only idle workers of other models that are not pinned, none for nothing, and only if it must", () => {
+    fc.assert(
+      fc.property(anyFleet, anyRequest, (hives, asked) => {
+        const decision = place(asked, { hives });
+        if (decision.kind !== "load" || decision.evicts.length === 0) return;
+        const { hive: on, evicts, promised } = decision;
+        for (const each of evicts) {
+          expect(each).toMatchObject({ state: "ready", running: 0, pinned: false, fresh: false, hiveId: on.hiveId });
+          expect(each.model).not.toBe(asked.model);
+        }
+        const device = on.devices.find(({ id }) => id === decision.device) ?? cpu;
+        const fits = (gone: readonly WorkerView[]) =>
+          freeAgain(on, "ram", gone) >= promised.ramMb &&
+          (poolOf(device) === "ram" || freeAgain(on, poolOf(device), gone) >= promised.deviceMb);
+        for (const each of evicts) expect(fits(evicts.filter((other) => other !== each))).toBe(false);
+        expect(consider(asked, { hives }).some(({ verdict }) => verdict.kind === "load")).toBe(false);
+      }),
+      properties,
+    );
+  });
+
+  it("gives a named backend exactly that", () => {
+    fc.assert(
+      fc.property(anyFleet, anyRequest, (hives, asked) => {
+        const decision = place(asked, { hives });
+        if (asked.backend === undefined) return;
+        if (decision.kind === "load") expect(decision.backend).toBe(asked.backend);
+        if (decision.kind === "use" || decision.kind === "wait") expect(decision.worker.backend).toBe(asked.backend);
+      }),
+      properties,
+    );
+  });
+
+  it("explains every refusal, hive by hive", () => {
+    fc.assert(
+      fc.property(anyFleet, anyRequest, (hives, asked) => {
+        const decision = place(asked, { hives });
+        if (decision.kind !== "refuse" && decision.kind !== "later") return;
+        expect(decision.reasons.length).toBe(Math.max(1, hives.length));
+        expect(decision.reasons.every((reason) => reason.length > 0)).toBe(true);
+      }),
+      properties,
+    );
+  });
+
+  it("decides the same, in whatever order the hives and workers stand", () => {
+    fc.assert(
+      fc.property(anyFleet, anyRequest, (hives, asked) => {
+        const reversed = hives.toReversed().map((each) => ({ ...each, workers: each.workers.toReversed() }));
+        const short = (decision: ReturnType<typeof place>) => {
+          switch (decision.kind) {
+            case "use":
+            case "wait":
+              return decision.worker.workerId;
+            case "load":
+              return [decision.hive.hiveId, decision.device, decision.evicts.map(({ workerId }) => workerId)];
+            case "later":
+              return [decision.hive.hiveId, decision.frees.map(({ workerId }) => workerId)];
+            case "refuse":
+              return [decision.error, decision.soon, decision.memory];
+          }
+        };
+        expect(short(place(asked, { hives: reversed }))).toEqual(short(place(asked, { hives })));
+      }),
+      properties,
+    );
+  });
+});
+
+describe("the fewest that make room", () => {
+  it("are no more than any other choice, and in a long list none is there for nothing", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 14 }), fc.nat(200), (sizes, wanted) => {
+        const items = sizes.map((size, index) => ({ size, index }));
+        const fits = (gone: ReadonlySet<(typeof items)[number]>) =>
+          [...gone].reduce((sum, { size }) => sum + size, 0) >= wanted;
+        const chosen = fewest(items, fits);
+        if (chosen === undefined) {
+          expect(items.length === 0 || !fits(new Set(items))).toBe(true);
+          return;
+        }
+        expect(fits(new Set(chosen))).toBe(true);
+        if (chosen.length > 1)
+          for (const each of chosen) expect(fits(new Set(chosen.filter((other) => other !== each)))).toBe(false);
+        if (items.length > 8) return;
+        const largest = sizes.toSorted((a, b) => b - a);
+        const least = largest.findIndex((_, index) => largest.slice(0, index + 1).reduce((a, b) => a + b, 0) >= wanted);
+        expect(chosen.length).toBe(least + 1);
+      }),
+      properties,
     );
   });
 });

@@ -1,55 +1,9 @@
-import type { Backend, ErrorCode, Health, WorkerState } from "@rbee/contract";
+import type { Backend, ErrorCode } from "@rbee/contract";
+import { judge, type Verdict } from "./verdict.ts";
+import { sentence } from "./sentences.ts";
+import type { Failing, FleetView, HiveView, Memory, PlacementRequest, Where, WorkerView } from "./views.ts";
 
-/** A worker as placement sees it. */
-export interface WorkerView {
-  readonly workerId: string;
-  readonly hiveId: string;
-  readonly model: string;
-  readonly state: WorkerState;
-  readonly backend: Backend;
-  /** Device id, for example `cuda:0`. */
-  readonly device: string;
-  readonly slotsTotal: number | null;
-  /** Requests it is answering: the greater of what its hive measured and what this queen has sent it. */
-  readonly running: number;
-}
-
-export interface ModelView {
-  readonly id: string;
-  readonly sizeMb: number;
-}
-
-/** A hive as placement sees it. */
-export interface HiveView {
-  readonly hiveId: string;
-  readonly name: string;
-  readonly health: Health;
-  /** Null until the hive has told. */
-  readonly models: readonly ModelView[] | null;
-  /** Null when it cannot be measured. */
-  readonly freeRamMb: number | null;
-  /** Free memory of each GPU that a worker can use; null where it cannot be measured. */
-  readonly freeVramMb: readonly (number | null)[];
-  readonly workers: readonly WorkerView[];
-}
-
-export interface FleetView {
-  readonly hives: readonly HiveView[];
-}
-
-/** What a request insists on; there is no silent fall-back to another. */
-export interface Where {
-  /** Ids of the only hives that may be used. */
-  readonly hives?: ReadonlySet<string> | undefined;
-  readonly backend?: Backend | undefined;
-  readonly device?: string | undefined;
-}
-
-export interface PlacementRequest extends Where {
-  readonly model: string;
-  /** Workers that have just failed this request: their being ready is not believed, but they may be waited for. */
-  readonly avoid?: ReadonlySet<string>;
-}
+export type * from "./views.ts";
 
 export type Placement =
   | { readonly kind: "use"; readonly worker: WorkerView }
@@ -58,24 +12,43 @@ export type Placement =
   | {
       readonly kind: "load";
       readonly hive: HiveView;
-      readonly backend: Backend | undefined;
-      readonly device: string | undefined;
+      readonly backend: Backend;
+      readonly device: string;
+      readonly promised: Memory;
+      /** Workers with nothing to do that have to go first. */
+      readonly evicts: readonly WorkerView[];
+    }
+  /** It would fit once others have finished what they do. */
+  | {
+      readonly kind: "later";
+      readonly hive: HiveView;
+      /** The workers whose end would make room. */
+      readonly frees: readonly WorkerView[];
+      readonly reasons: readonly string[];
     }
   | {
       readonly kind: "refuse";
       readonly error: ErrorCode;
-      /** One plain sentence for each hive, or for the household. Never empty. */
+      /** One plain clause for each hive, or for the household. Never empty. */
       readonly reasons: readonly string[];
       /** Whether the answer may change within seconds, because a hive is still on its way. */
       readonly soon: boolean;
       /** The least memory that was missing, in MB, when memory was the reason. */
       readonly memory: { readonly needMb: number; readonly haveMb: number } | undefined;
+      /** What made loading fail, when that is the reason. */
+      readonly failing?: Failing;
+      /** What there is instead, when the backend or device asked for is not. */
+      readonly available?: { readonly backends: readonly string[]; readonly devices: readonly string[] };
     };
 
-/** Weights plus context and overhead: what a hive checks too before it starts a worker. */
-const memoryFactor = 1.2;
+/** What was found about one hive. */
+export interface Judgement {
+  readonly hive: HiveView;
+  readonly verdict: Verdict;
+}
 
-const answering = (worker: WorkerView) => worker.state === "ready" || worker.state === "busy";
+const answering = (worker: WorkerView) =>
+  (worker.state === "ready" || worker.state === "busy") && worker.yielding !== true;
 const coming = (worker: WorkerView) => worker.state === "starting" || worker.state === "loading";
 const usable = (hive: HiveView) => hive.health === "healthy" || hive.health === "degraded";
 /** Whether a worker is where a request insists on. */
@@ -86,7 +59,7 @@ const suits = ({ hiveId, backend, device }: Pick<WorkerView, "hiveId" | "backend
 const load = (worker: WorkerView) => worker.running / Math.max(1, worker.slotsTotal ?? 1);
 
 /** The first by the given keys, smaller first; undefined when there is none. */
-function best<T>(items: readonly T[], keys: (item: T) => readonly (number | string)[]): T | undefined {
+export function best<T>(items: readonly T[], keys: (item: T) => readonly (number | string)[]): T | undefined {
   const compare = (a: T, b: T): number => {
     const right = keys(b);
     for (const [index, left] of keys(a).entries()) {
@@ -96,45 +69,6 @@ function best<T>(items: readonly T[], keys: (item: T) => readonly (number | stri
     return 0;
   };
   return [...items].sort(compare)[0];
-}
-
-/** The most memory one device of a hive has free: a model must fit into one of them. Infinity when nothing is known. */
-function roomMb(hive: HiveView): number {
-  const known = [hive.freeRamMb, ...hive.freeVramMb].filter((free) => free !== null);
-  return known.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...known);
-}
-
-const modelOf = (hive: HiveView, model: string) => hive.models?.find(({ id }) => id === model);
-
-function whyNot(hive: HiveView, model: string, needMb: number): string {
-  if (hive.health === "down") return `${hive.name} is down`;
-  if (hive.health === "starting") return `${hive.name} has not reported yet`;
-  if (hive.models === null) return `${hive.name} has not told which models it has`;
-  if (modelOf(hive, model) === undefined) return `${hive.name} does not have ${model}`;
-  return `${hive.name} has ${Math.floor(roomMb(hive))} MB free, ${model} needs about ${needMb} MB`;
-}
-
-function refuse(model: string, fleet: FleetView, fits: readonly { hive: HiveView; needMb: number }[]): Placement {
-  const soon = fleet.hives.some((hive) => hive.health === "starting" || (usable(hive) && hive.models === null));
-  const needs = new Map(fits.map(({ hive, needMb }) => [hive.hiveId, needMb]));
-  const reasons = fleet.hives.map((hive) => whyNot(hive, model, needs.get(hive.hiveId) ?? 0));
-  const refusal = { kind: "refuse" as const, soon, memory: undefined };
-  if (fleet.hives.length === 0)
-    return { ...refusal, error: "model_not_found", reasons: ["the household has no hive yet"] };
-  const roomiest = best(fits, ({ hive, needMb }) => [needMb - roomMb(hive)]);
-  if (roomiest !== undefined) {
-    const memory = { needMb: roomiest.needMb, haveMb: Math.floor(roomMb(roomiest.hive)) };
-    const error = roomiest.hive.freeVramMb.length > 0 ? "insufficient_vram" : "insufficient_ram";
-    return { ...refusal, error, reasons, memory };
-  }
-  const holders = fleet.hives.filter((hive) => modelOf(hive, model) !== undefined);
-  if (holders.length === 0) return { ...refusal, error: "model_not_found", reasons };
-  return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };
-}
-
-/** What can be said about each hive as a place for a model: one plain clause for each. */
-export function consider(model: string, fleet: FleetView): string[] {
-  return fleet.hives.map((hive) => whyNot(hive, model, Math.ceil((modelOf(hive, model)?.sizeMb ?? 0) * memoryFactor)));
 }
 
 /** The workers that answer for a model now, the best place first. */
@@ -155,23 +89,14 @@ export function openWorkers(
     .sort((a, b) => rank(a) - rank(b) || load(a) - load(b) || (a.workerId < b.workerId ? -1 : 1));
 }
 
-/**
- * Decides where a request goes: to the least busy worker that has the model; else to one that is loading it; else to
- * the hive that has it on disk, is healthy and has the most memory free; else nowhere, with the reasons.
- */
-export function place(request: PlacementRequest, household: FleetView): Placement {
-  const { model, avoid, backend, device } = request;
-  const fleet =
-    request.hives === undefined
-      ? household
-      : { hives: household.hives.filter(({ hiveId }) => request.hives?.has(hiveId)) };
-  const hives = fleet.hives.filter(usable);
+/** A worker that is there or on its way, when the request may have it. */
+function existing(request: PlacementRequest, hives: readonly HiveView[]): Placement | undefined {
+  const { model, avoid } = request;
   const degraded = new Set(hives.filter((hive) => hive.health === "degraded").map((hive) => hive.hiveId));
   const workers = hives
     .flatMap((hive) => hive.workers)
     .filter((worker) => worker.model === model && suits(worker, request));
   const avoided = (worker: WorkerView) => avoid?.has(worker.workerId) === true;
-
   const worker = best(
     workers.filter((candidate) => answering(candidate) && !avoided(candidate)),
     (candidate) => [degraded.has(candidate.hiveId) ? 1 : 0, load(candidate), candidate.workerId],
@@ -181,19 +106,109 @@ export function place(request: PlacementRequest, household: FleetView): Placemen
     workers.filter((candidate) => coming(candidate) || (answering(candidate) && avoided(candidate))),
     (candidate) => [avoided(candidate) ? 1 : 0, candidate.workerId],
   );
-  if (awaited !== undefined) return { kind: "wait", worker: awaited };
+  return awaited === undefined ? undefined : { kind: "wait", worker: awaited };
+}
 
-  const holders = hives.flatMap((hive) => {
-    const found = modelOf(hive, model);
-    return found === undefined ? [] : [{ hive, needMb: Math.ceil(found.sizeMb * memoryFactor) }];
-  });
-  const fitting = holders.filter(({ hive, needMb }) => roomMb(hive) >= needMb);
-  const chosen = best(fitting, ({ hive }) => [
-    degraded.has(hive.hiveId) ? 1 : 0,
-    hive.freeVramMb.length > 0 ? 0 : 1,
-    -roomMb(hive),
+/** The hives that a request leaves to choose from. */
+const inQuestion = (request: Where, { hives }: FleetView): readonly HiveView[] =>
+  request.hives === undefined ? hives : hives.filter(({ hiveId }) => request.hives?.has(hiveId));
+
+/** What can be said about each hive as a place for a new worker, whatever runs there already. */
+export function consider(request: PlacementRequest, fleet: FleetView): Judgement[] {
+  return inQuestion(request, fleet).map((hive) => ({ hive, verdict: judge(request, hive) }));
+}
+
+/** One plain clause for each hive. */
+export const reasonsIn = (request: PlacementRequest, judgements: readonly Judgement[]): string[] =>
+  judgements.map(({ hive, verdict }) => sentence(request.model, hive, verdict));
+
+/**
+ * Decides where a request goes: to the least busy worker that has the model; else to one that is loading it; else to
+ * a hive that has it on disk and the memory for it free; else to one that can make room by stopping workers which have
+ * nothing to do, the fewest and those idle longest; else it waits for memory that others use now; else nowhere, with
+ * the reasons. The same fleet gives the same answer, in whatever order its hives stand.
+ */
+export function place(request: PlacementRequest, fleet: FleetView): Placement {
+  const hives = inQuestion(request, fleet);
+  const found = request.another === true ? undefined : existing(request, hives.filter(usable));
+  return found ?? placeNew(request, consider(request, fleet));
+}
+
+type Of<K extends Verdict["kind"]> = Extract<Verdict, { kind: K }>;
+const having = <K extends Verdict["kind"]>(judgements: readonly Judgement[], kind: K) =>
+  judgements.flatMap(({ hive, verdict }) => (verdict.kind === kind ? [{ hive, verdict: verdict as Of<K> }] : []));
+
+const onGpuFirst = ({ device }: { device: { backend: Backend } }) => (device.backend === "cpu" ? 1 : 0);
+const healthyFirst = ({ health }: HiveView) => (health === "degraded" ? 1 : 0);
+
+function placeNew(request: PlacementRequest, judgements: readonly Judgement[]): Placement {
+  const free = best(having(judgements, "load"), ({ hive, verdict }) => [
+    healthyFirst(hive),
+    onGpuFirst(verdict),
+    -(verdict.haveMb ?? Number.POSITIVE_INFINITY),
     hive.hiveId,
   ]);
-  if (chosen !== undefined) return { kind: "load", hive: chosen.hive, backend, device };
-  return refuse(model, fleet, holders);
+  const chosen =
+    free ??
+    best(having(judgements, "evict"), ({ hive, verdict }) => [
+      healthyFirst(hive),
+      verdict.evicts.length,
+      onGpuFirst(verdict),
+      -Math.min(...verdict.evicts.map(({ idleS }) => idleS ?? 0)),
+      hive.hiveId,
+    ]);
+  if (chosen !== undefined) {
+    const { hive, verdict } = chosen;
+    const { device, need } = verdict;
+    const evicts = verdict.kind === "evict" ? verdict.evicts : [];
+    return { kind: "load", hive, backend: device.backend, device: device.id, promised: need, evicts };
+  }
+  const later = best(having(judgements, "later"), ({ hive, verdict }) => [
+    healthyFirst(hive),
+    verdict.frees.length,
+    onGpuFirst(verdict),
+    hive.hiveId,
+  ]);
+  if (later !== undefined) {
+    const { hive, verdict } = later;
+    return { kind: "later", hive, frees: verdict.frees, reasons: reasonsIn(request, judgements) };
+  }
+  return refuse(request, judgements);
+}
+
+function refuse(request: PlacementRequest, judgements: readonly Judgement[]): Placement {
+  const soon = judgements.some(({ verdict }) => verdict.kind === "starting" || verdict.kind === "untold");
+  const reasons = reasonsIn(request, judgements);
+  const refusal = { kind: "refuse" as const, soon, memory: undefined };
+  if (judgements.length === 0)
+    return { ...refusal, error: "model_not_found", reasons: ["the household has no hive yet"] };
+  const failing = best(having(judgements, "failing"), ({ hive, verdict }) => [
+    verdict.failing.retryAfterS,
+    hive.hiveId,
+  ]);
+  if (failing !== undefined) {
+    const { failing: how } = failing.verdict;
+    return { ...refusal, error: how.error.code, reasons, failing: how };
+  }
+  const short = best(having(judgements, "no_memory"), ({ hive, verdict }) => [
+    verdict.needMb - verdict.haveMb,
+    hive.hiveId,
+  ]);
+  if (short !== undefined) {
+    const { needMb, haveMb, code } = short.verdict;
+    return { ...refusal, error: code, reasons, memory: { needMb, haveMb: Math.floor(haveMb) } };
+  }
+  const unable = having(judgements, "no_backend");
+  if (unable.length > 0 && !soon) {
+    const sorted = (names: readonly string[]) => [...new Set(names)].sort();
+    const devices = unable.flatMap(({ hive }) => hive.devices);
+    const available = {
+      backends: sorted(devices.map(({ backend }) => backend)),
+      devices: sorted(devices.map(({ id }) => id)),
+    };
+    return { ...refusal, error: "backend_unavailable", reasons, available };
+  }
+  const holders = judgements.filter(({ hive }) => hive.models?.some(({ id }) => id === request.model));
+  if (holders.length === 0 && !soon) return { ...refusal, error: "model_not_found", reasons };
+  return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };
 }

@@ -1,9 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { RbeeError, toRbeeError, type ErrorCode } from "@rbee/contract";
+import { RbeeError, toRbeeError, type ErrorCode, type WorkerSpawn } from "@rbee/contract";
 import { modelNotFound } from "#lib/server/models/index.ts";
+import type { Breaker } from "./breaker.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { Loading } from "./loading.ts";
-import { place, type FleetView, type Placement, type Where, type WorkerView } from "./placement.ts";
+import { countsAgainst, type Loading } from "./loading.ts";
+import type { MemoryLine } from "./memory-line.ts";
+import {
+  place,
+  type Failing,
+  type FleetView,
+  type Placement,
+  type PlacementRequest,
+  type Where,
+  type WorkerView,
+} from "./placement.ts";
 
 /** How long a hive that is only just starting is waited for. */
 const hiveWaitMs = 15_000;
@@ -16,7 +26,11 @@ export interface ReadyOptions {
   models: () => readonly string[];
   /** Share of a model that is loaded; null when it is unknown. */
   progress: (model: string) => number | null;
+  /** What the household decided about workers of a model. */
+  spawnOptions: (model: string) => Partial<WorkerSpawn>;
   loading: Loading;
+  breaker: Breaker;
+  line: MemoryLine;
   inFlight: InFlight;
   loadWaitMs: number;
 }
@@ -25,8 +39,8 @@ export interface ReadyOptions {
  * Gives a worker that has the model ready, loading it when it must: within `waitMs`, or as long as the household lets
  * requests wait.
  * @throws {RbeeError} `model_loading` when it takes longer than the household lets requests wait, `model_not_found`,
- * `hive_down`, `insufficient_ram`, `insufficient_vram`, and what made a load fail. Rejects with the signal's reason
- * when the client leaves; the load goes on for the others.
+ * `hive_down`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, and what made a load fail. Rejects with
+ * the signal's reason when the client leaves; the load goes on for the others.
  */
 export type EnsureReady = (
   model: string,
@@ -61,24 +75,56 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 
 /** The error that a refused placement is told as. */
 export function refusal(
-  model: string,
-  { error, reasons, memory }: Extract<Placement, { kind: "refuse" }>,
+  { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
+  { error, reasons, memory, failing, available }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
-) {
+): RbeeError {
   if (error === "model_not_found") return modelNotFound(model, known, reasons);
+  if (failing !== undefined) {
+    const { message, details, suggestion } = failing.error;
+    return new RbeeError(failing.error.code, message, {
+      details: { ...details, reasons, failures: failing.failures },
+      suggestion: suggestion ?? `\`rbee explain ${model}\` says more.`,
+      retryAfterS: failing.retryAfterS,
+    });
+  }
   const details = {
     reasons,
     ...(memory === undefined ? {} : { need_mb: memory.needMb, have_mb: memory.haveMb }),
+    ...(available === undefined
+      ? {}
+      : {
+          requested: device ?? backend,
+          available_backends: available.backends,
+          available_devices: available.devices,
+        }),
   };
   return new RbeeError(error, `${model} cannot run now: ${reasons.join("; ")}.`, {
     details,
+    ...(available === undefined
+      ? {}
+      : {
+          param: device === undefined ? "backend" : "device",
+          suggestion: `Choose one of ${(device === undefined ? available.backends : available.devices).join(", ")}.`,
+        }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
     ...(error === "model_loading" ? { retryAfterS } : {}),
   });
 }
 
+/** What one request has found out while it tried. */
+interface Tried {
+  /** Workers that turned out to have ended. */
+  readonly gone: Set<string>;
+  /** Hives on which loading has just failed. */
+  readonly failed: Map<string, Failing>;
+  /** What hives said is free when they refused. */
+  readonly told: Map<string, Record<string, number>>;
+  error: unknown;
+}
+
 export function createEnsureReady(options: ReadyOptions): EnsureReady {
-  const { fleet, models, progress, loading, inFlight } = options;
+  const { fleet, models, progress, spawnOptions, loading, breaker, line, inFlight } = options;
 
   const stillLoading = (model: string) => {
     const done = progress(model);
@@ -88,38 +134,102 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
       details: { progress: done },
     });
   };
+  const stillWaiting = (model: string, reasons: readonly string[]) =>
+    new RbeeError("model_loading", `${model} waits for memory that others use: ${reasons.join("; ")}.`, {
+      retryAfterS,
+      details: { progress: null, reasons },
+      suggestion: "Ask again in a while, stop another worker, or take a smaller model.",
+    });
+
+  /** Notes how a load ended; false when there is nothing else to try. */
+  const learn = (thrown: unknown, decision: Placement, tried: Tried): boolean => {
+    const error = toRbeeError(thrown);
+    if (decision.kind === "wait") {
+      // A worker that was not ours to begin with has ended: that is no reason to refuse the request.
+      if (tried.gone.has(decision.worker.workerId) || !endedCodes.has(error.code)) return false;
+      tried.gone.add(decision.worker.workerId);
+      return true;
+    }
+    if (decision.kind !== "load" || tried.failed.has(decision.hive.hiveId)) return false;
+    const { hiveId, devices } = decision.hive;
+    tried.error = thrown;
+    const have = error.details?.["have_mb"];
+    const isRam = error.code === "insufficient_ram";
+    if ((isRam || error.code === "insufficient_vram") && typeof have === "number" && !tried.told.has(hiveId)) {
+      const device = devices.find(({ id }) => id === decision.device);
+      tried.told.set(hiveId, { [isRam ? "ram" : (device?.memory_of ?? decision.device)]: have });
+      return true;
+    }
+    if (!countsAgainst(error) && error.code !== "hive_unreachable") return false;
+    tried.failed.set(hiveId, { failures: 1, error, retryAfterS: 0 });
+    return true;
+  };
 
   return async (model, signal, avoid, { where = {}, waitMs: loadWaitMs = options.loadWaitMs } = {}) => {
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
-    const gone = new Set<string>();
-    const decide = () => place({ ...where, model, avoid }, without(fleet(), gone));
+    const tried: Tried = { gone: new Set(), failed: new Map(), told: new Map(), error: undefined };
+    const request = (): PlacementRequest => ({
+      ...where,
+      model,
+      avoid,
+      options: spawnOptions(model),
+      failing: tried.failed.size === 0 ? breaker.open(model) : new Map([...breaker.open(model), ...tried.failed]),
+      told: tried.told,
+    });
+    const decide = () => place(request(), without(fleet(), tried.gone));
     let decision = decide();
     if (decision.kind === "use") return decision.worker;
     const leave = inFlight.wait();
+    let waits: ReturnType<MemoryLine["join"]> | undefined;
+    /** Waits for its turn at memory that others use or that others wait for longer. */
+    const later = async (hiveId: string, frees: readonly WorkerView[], reasons: readonly string[]) => {
+      if (elapsed() > loadWaitMs) throw stillWaiting(model, reasons);
+      waits ??= line.join(model);
+      waits.waitsFor(
+        hiveId,
+        frees.map(({ workerId }) => workerId),
+      );
+      // What a hive said is old by now.
+      tried.told.clear();
+      await delay(lookAgainMs, undefined, { signal });
+    };
     try {
       for (;;) {
         signal.throwIfAborted();
-        if (decision.kind === "use") return decision.worker;
-        if (decision.kind !== "refuse") {
-          const awaited = decision.kind === "wait" ? decision.worker.workerId : undefined;
-          try {
-            const worker = await within(loading.share(model, decision, where), loadWaitMs - elapsed(), signal);
-            if (worker === nothing) throw stillLoading(model);
-            return worker;
-          } catch (thrown) {
-            // A worker that was not ours to begin with has ended: that is no reason to refuse the request.
-            if (awaited === undefined || gone.has(awaited) || !endedCodes.has(toRbeeError(thrown).code)) throw thrown;
-            gone.add(awaited);
-            decision = decide();
-            continue;
+        switch (decision.kind) {
+          case "use":
+            return decision.worker;
+          case "later":
+            await later(decision.hive.hiveId, decision.frees, decision.reasons);
+            break;
+          case "load":
+          case "wait": {
+            if (decision.kind === "load" && decision.evicts.length > 0 && line.isBehind(model, decision.hive.hiveId)) {
+              await later(decision.hive.hiveId, decision.evicts, ["others have waited for it longer"]);
+              break;
+            }
+            waits?.leave();
+            waits = undefined;
+            try {
+              const worker = await within(loading.share(model, decision, where), loadWaitMs - elapsed(), signal);
+              if (worker === nothing) throw stillLoading(model);
+              return worker;
+            } catch (thrown) {
+              if (signal.aborted || toRbeeError(thrown).code === "model_loading") throw thrown;
+              if (!learn(thrown, decision, tried)) throw thrown;
+            }
+            break;
           }
+          case "refuse":
+            if (!decision.soon || elapsed() > Math.min(hiveWaitMs, loadWaitMs))
+              throw tried.error ?? refusal({ ...where, model }, decision, models());
+            await delay(lookAgainMs, undefined, { signal });
         }
-        if (!decision.soon || elapsed() > Math.min(hiveWaitMs, loadWaitMs)) throw refusal(model, decision, models());
-        await delay(lookAgainMs, undefined, { signal });
         decision = decide();
       }
     } finally {
+      waits?.leave();
       leave();
     }
   };

@@ -47,6 +47,16 @@ describe("the board of requests", () => {
     expect(see()).toEqual({ data: [], running: [] });
   });
 
+  it("keeps requests apart that clients gave the same name", () => {
+    const { post, free, see } = board();
+    expect(free("mine")).toBe("mine");
+    post("mine");
+    const other = free("mine");
+    expect(other).toMatch(/^mine~/u);
+    post(other);
+    expect(see().data).toHaveLength(2);
+  });
+
   it("tells a member of others only that they are there, and an administrator whose they are", () => {
     const { post, see, at } = board();
     post("a", ann);

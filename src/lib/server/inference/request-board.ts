@@ -19,6 +19,8 @@ interface Posted {
 
 /** The requests that are not over, as people may see and end them. */
 export interface RequestBoard {
+  /** The id itself, or one made from it when a request of that id is there: clients may name their requests. */
+  free(requestId: string): string;
   post(request: { requestId: string; person: Person; model: string; lane: Lane; ending: AbortController }): void;
   /** A hive has been asked. */
   at(requestId: string, hiveId: string): void;
@@ -38,6 +40,7 @@ export function createRequestBoard(now: () => number): RequestBoard {
   const posted = new Map<string, Posted>();
 
   return {
+    free: (requestId) => (posted.has(requestId) ? `${requestId}~${crypto.randomUUID()}` : requestId),
     post({ requestId, person, model, lane, ending }) {
       const { id: userId, name: userName } = person.user;
       const state = { since: now(), hiveId: null, startedAt: 0 };

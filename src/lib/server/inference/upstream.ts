@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { errorBodySchema, RbeeError, type ChatRequest } from "@rbee/contract";
+import { errorBodySchema, RbeeError } from "@rbee/contract";
 import type { Agent, Dispatcher } from "undici";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
+import type { Ask } from "./asks.ts";
 
 /** Who takes the bytes of a hive's answer. */
 export interface UpstreamReader {
@@ -22,7 +23,7 @@ export interface Upstream {
   abort(): void;
 }
 
-/** A chat that was sent to a hive. */
+/** A request that was sent to a hive. */
 export interface Exchange {
   /** Rejects with `RbeeError`, or with what it was aborted for. */
   readonly accepted: Promise<Upstream>;
@@ -30,11 +31,11 @@ export interface Exchange {
   abort(reason: Error): void;
 }
 
-/** Sends a chat to a worker through its hive. */
-export type SendChat = (
+/** Sends a request to a worker through its hive. */
+export type Send = (
   connection: HiveConnection,
   workerId: string,
-  chat: ChatRequest,
+  ask: Ask,
   /** Names the answer, so that it can be found in the logs. */
   requestId: string,
 ) => Exchange;
@@ -117,7 +118,7 @@ class HiveAnswer implements Upstream {
 }
 
 /** Works on undici's own callbacks, since its streams would cost every token. */
-class ChatExchange implements Exchange, Dispatcher.DispatchHandler {
+class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly accepted: Promise<Upstream>;
   readonly #hiveName: string;
   #settle: { resolve: (upstream: Upstream) => void; reject: (reason: unknown) => void };
@@ -175,16 +176,16 @@ class ChatExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 }
 
-export function createSendChat(agent: Agent): SendChat {
-  return ({ baseUrl, token, name }, workerId, chat, requestId) => {
-    const exchange = new ChatExchange(name);
+export function createSend(agent: Agent): Send {
+  return ({ baseUrl, token, name }, workerId, ask, requestId) => {
+    const exchange = new HiveExchange(name);
     agent.dispatch(
       {
         origin: baseUrl,
-        path: `/v1/workers/${encodeURIComponent(workerId)}/v1/chat/completions`,
+        path: `/v1/workers/${encodeURIComponent(workerId)}${ask.path}`,
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "x-request-id": requestId },
-        body: JSON.stringify(chat),
+        body: JSON.stringify(ask.body),
       },
       exchange,
     );

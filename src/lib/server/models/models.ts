@@ -82,7 +82,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
   const decisionsOf = (modelId: string): ModelDecisions =>
     decided.get(modelId) ?? {
       ...noDecisions,
-      pinned: copiesOf(modelId).some(({ pinned }) => pinned),
+      pinned: current().isPinned(modelId),
       aliases: current().aliasesOf(modelId),
     };
 
@@ -149,7 +149,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
     },
     resolve: (name) => current().modelOf(name) ?? name,
     aliasesOf: (modelId) => current().aliasesOf(modelId),
-    isPinned: (modelId) => decisionsOf(modelId).pinned,
+    isPinned: (modelId) => current().isPinned(modelId),
     decisions: decisionsOf,
     spawnOptions(modelId) {
       const { contextLength, extendContext, slots, gpuLayers, idleStopS } = decided.get(modelId) ?? noDecisions;

@@ -3,8 +3,8 @@ import type { ModelDecisions } from "./store.ts";
 
 /** What names are made of: the models on the hives, and what the household decided. */
 export interface NameSources {
-  readonly models: readonly Pick<HiveModel, "id" | "aliases">[];
-  readonly decisions: ReadonlyMap<string, Pick<ModelDecisions, "aliases">>;
+  readonly models: readonly Pick<HiveModel, "id" | "aliases" | "pinned">[];
+  readonly decisions: ReadonlyMap<string, Pick<ModelDecisions, "aliases" | "pinned">>;
 }
 
 /** Every name of the household's models. */
@@ -13,6 +13,7 @@ export interface ModelNames {
   modelOf(name: string): string | null;
   /** Other names of a model, sorted. */
   aliasesOf(modelId: string): readonly string[];
+  isPinned(modelId: string): boolean;
 }
 
 /**
@@ -32,7 +33,12 @@ export function modelNames({ models, decisions }: NameSources): ModelNames {
   const others = new Map<string, string[]>();
   for (const [alias, id] of meaning) others.set(id, [...(others.get(id) ?? []), alias]);
   for (const aliases of others.values()) aliases.sort();
+  const pinned = new Set([
+    ...models.filter((model) => model.pinned && !decisions.has(model.id)).map(({ id }) => id),
+    ...[...decisions].filter(([, decision]) => decision.pinned).map(([id]) => id),
+  ]);
   return {
+    isPinned: (modelId) => pinned.has(modelId),
     modelOf: (name) => (ids.has(name) ? name : (meaning.get(name) ?? null)),
     aliasesOf: (modelId) => others.get(modelId) ?? [],
   };

@@ -2,13 +2,17 @@ import { describe, expect, it } from "vitest";
 import { destinationOf, planOf, type Question } from "./decisions.ts";
 import type { TaskHive, TaskHousehold } from "./household.ts";
 
-const cpu = { id: "cpu", backend: "cpu" as const };
-const gpu = { id: "cuda:0", backend: "cuda" as const };
-const model = (id: string, reference: string | null = null, aliases: string[] = []) => ({ id, reference, aliases });
+const mb = 1024 * 1024;
+const cpu = { id: "cpu", backend: "cpu" as const, vram_total_mb: null };
+const gpu = { id: "cuda:0", backend: "cuda" as const, vram_total_mb: 2_000 };
+const model = (id: string, reference: string | null = null, aliases: string[] = [], sizeMb = 4) => ({
+  ...{ id, reference, aliases, size_bytes: sizeMb * mb, context_length: 1024, memory: null },
+});
 const told = (...models: ReturnType<typeof model>[]): NonNullable<TaskHive["told"]> => ({
   models,
   backends: ["cpu"],
   devices: [cpu],
+  ram_total_mb: 8_000,
 });
 const hive = (name: string, change: Partial<TaskHive> = {}): TaskHive => ({
   hiveId: `hive:${name}`,
@@ -117,8 +121,22 @@ describe("what a task needs", () => {
     expect(plan(ask({ backend: "cuda" }), household([attic, withGpu]), "hive:attic")).toBe("backend_unavailable");
     const found = planOf(ask({ backend: "metal" }), household([attic, withGpu]), null);
     expect(found).toMatchObject({
-      error: { details: { available: { attic: ["cpu"], barn: ["cpu", "cuda:0"] } }, param: "backend" },
+      error: { details: { machines: { attic: ["cpu"], barn: ["cpu", "cuda:0"] } }, param: "backend" },
     });
+  });
+
+  it("is not brought to a machine that could never run it, as far as anybody knows the model", () => {
+    const large = hive("attic", { told: told(model("whale", null, [], 6_000), model("seal", null, [], 3_000)) });
+    const withGpu = hive("barn", {
+      told: { ...told(), backends: ["cpu", "cuda"], devices: [cpu, gpu], ram_total_mb: 4_000 },
+    });
+    const house = household([large, withGpu]);
+    const found = planOf(ask({ model: "whale" }), house, "hive:barn");
+    expect(found).toMatchObject({
+      error: { code: "insufficient_ram", details: { need_mb: 7_200, have_mb: 4_000 } },
+    });
+    expect(plan(ask({ model: "seal" }), house, "hive:barn")).toBe("fetch to hive:barn");
+    expect(plan(ask({ model: "seal", backend: "cuda" }), house)).toBe("insufficient_vram");
   });
 
   it("waits for the named hive to report", () => {

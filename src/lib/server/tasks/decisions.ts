@@ -1,6 +1,6 @@
 import { formatModelReference, parseModelReference, RbeeError, type TaskRequest } from "@rbee/contract";
 import type { Where } from "#lib/server/inference/index.ts";
-import { isCalled, isUp } from "#lib/server/jobs/index.ts";
+import { isCalled, isUp, memoryOf } from "#lib/server/jobs/index.ts";
 import type { TaskHive, TaskHousehold } from "./household.ts";
 
 /** What of a task decides where it goes. */
@@ -139,7 +139,12 @@ function backendUnavailable({ backend, device }: Question, candidates: readonly 
   const list = Object.entries(available).map(([name, devices]) => `${name}: ${devices.join(", ")}`);
   return new RbeeError("backend_unavailable", `${names(candidates)} does not have ${asked}.`, {
     param: backend === undefined ? "device" : "backend",
-    details: { requested: { backend: backend ?? null, device: device ?? null }, available },
+    details: {
+      requested: asked,
+      available_backends: [...new Set(candidates.flatMap(({ told }) => told?.backends ?? []))],
+      available_devices: [...new Set(Object.values(available).flat())],
+      machines: available,
+    },
     suggestion: `There is ${list.join("; ")}.`,
   });
 }
@@ -169,8 +174,31 @@ export function planOf(question: Question, household: TaskHousehold, only: strin
   }
   const isNowhere = household.hives.every((hive) => modelAt(hive, model) === undefined);
   if (isNowhere && parseModelReference(model).kind === "name") return refused(modelNotFound(model, household));
-  const chosen = backend === undefined && device === undefined ? undefined : fitting[0]?.hiveId;
-  return { kind: "fetch", hiveId: only ?? chosen ?? null };
+  const mustBe = only !== null || backend !== undefined || device !== undefined;
+  const chosen = mustBe ? fitting[0] : undefined;
+  const tooSmall = chosen === undefined ? undefined : memoryLack(question, household, chosen);
+  return tooSmall === undefined ? { kind: "fetch", hiveId: chosen?.hiveId ?? null } : refused(tooSmall);
+}
+
+/** Why it would be pointless to bring the model there, as far as anybody in the household knows the model. */
+function memoryLack(question: Question, { hives }: TaskHousehold, { name, told }: TaskHive): RbeeError | undefined {
+  const model = hives.flatMap((hive) => modelAt(hive, wanted(question)) ?? [])[0];
+  if (model === undefined || told === null) return undefined;
+  const { backend, device } = question;
+  const devices = told.devices.filter(
+    (each) => (backend === undefined || each.backend === backend) && (device === undefined || each.id === device),
+  );
+  const mayUseCpu = devices.some((each) => each.backend === "cpu");
+  const { needMb, haveMb } = memoryOf(model, { ram_total_mb: mayUseCpu ? told.ram_total_mb : 0, devices });
+  if (haveMb >= needMb) return undefined;
+  return new RbeeError(
+    mayUseCpu ? "insufficient_ram" : "insufficient_vram",
+    `${name} has ${Math.floor(haveMb)} MB of memory in one place, ${model.id} needs about ${needMb} MB to run.`,
+    {
+      details: { need_mb: needMb, have_mb: Math.floor(haveMb) },
+      suggestion: "Take a smaller quantization, or another machine.",
+    },
+  );
 }
 
 /** Why a member may not have a hive started. */

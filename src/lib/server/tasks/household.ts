@@ -9,9 +9,13 @@ export interface TaskHive {
   readonly health: Health;
   /** What it told last, perhaps before it went down; null when it never has. */
   readonly told: {
-    readonly models: readonly Pick<HiveModel, "id" | "aliases" | "reference">[];
+    readonly models: readonly Pick<
+      HiveModel,
+      "id" | "aliases" | "reference" | "size_bytes" | "context_length" | "memory"
+    >[];
     readonly backends: readonly Backend[];
-    readonly devices: readonly Pick<Device, "id" | "backend">[];
+    readonly devices: readonly Pick<Device, "id" | "backend" | "vram_total_mb">[];
+    readonly ram_total_mb: number;
   } | null;
   /** The name it is registered under, so that the queen can start it over SSH; null when she cannot. */
   readonly machine: string | null;

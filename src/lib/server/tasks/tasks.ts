@@ -5,6 +5,7 @@ import type { Person } from "#lib/server/accounts/index.ts";
 import type { HivesService } from "#lib/server/hives/index.ts";
 import { Reply, type InferenceService } from "#lib/server/inference/index.ts";
 import { isUp, type HouseholdJobs } from "#lib/server/jobs/index.ts";
+import type { ModelsService } from "#lib/server/models/index.ts";
 import type { Machines } from "#lib/server/provisioning/index.ts";
 import { answer, chatOf } from "./answer.ts";
 import { destinationOf, mayNotFetch, mayNotStart, planOf } from "./decisions.ts";
@@ -21,6 +22,7 @@ const graceMs = 2_000;
 export interface TasksOptions {
   hives: Pick<HivesService, "registry" | "contact">;
   inference: InferenceService;
+  models: Pick<ModelsService, "resolve">;
   jobs: HouseholdJobs;
   machines: Pick<Machines, "beehives">;
   log: Logger;
@@ -49,7 +51,7 @@ function passingLog(streams: ReadonlyMap<string, TaskStream>): EventLog {
 }
 
 /** Tasks are jobs in everything but that nothing of them is kept: what people ask is nobody else's business. */
-export function createTasks({ hives, inference, jobs, machines, log }: TasksOptions): TasksService {
+export function createTasks({ hives, inference, models, jobs, machines, log }: TasksOptions): TasksService {
   const streams = new Map<string, TaskStream>();
   const running = new Map<string, RunningTask>();
   let stopping = false;
@@ -155,7 +157,9 @@ export function createTasks({ hives, inference, jobs, machines, log }: TasksOpti
   };
 
   return {
-    start(person, task, context) {
+    start(person, asked, context) {
+      // The household's own aliases are names like any other from here on.
+      const task = { ...asked, model: models.resolve(asked.model) };
       if (stopping) throw new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 });
       const warm = lookAhead(person, task);
       const { requestId } = context;

@@ -52,7 +52,11 @@ export function createUsage(db: Db, log: Logger): UsageService {
     pending = [];
     try {
       db.transaction(() => {
-        for (const row of rows) insert.run({ ...row });
+        for (const row of rows) {
+          // Clients may name their requests: one that has a name twice still counts twice.
+          if (insert.run({ ...row }).changes === 0)
+            insert.run({ ...row, request_id: `${row.request_id}~${crypto.randomUUID()}` });
+        }
       });
     } catch (error) {
       log.error({ err: error, rows: rows.length }, "usage could not be written");

@@ -30,6 +30,8 @@ export const chat = {
   phases: {
     sending: "Sending",
     loading: (model: string, progress: string) => `Loading ${model}${progress}`,
+    inLine: (place: number) =>
+      place === 1 ? "All places are taken; you are next" : `All places are taken; you are number ${place} in the queue`,
     queued: "Waiting for a free place",
     queuedAt: (place: number) => `Waiting for a free place, ${place} ahead`,
     reading: (done: number, total: number) => `Reading your message, ${done} of ${total} tokens`,

@@ -8,6 +8,8 @@ export const frame = {
     chat: "Chat",
     models: "Models",
     machines: "Machines",
+    workers: "Workers",
+    queue: "Queue",
     jobs: "Jobs",
     apps: "Apps",
     people: "People",

@@ -194,7 +194,6 @@ export const machines = {
     where:
       "A folder with one .gguf file in the models folder of a machine is a model too: press “Look again” under Machines.",
     get: {
-      title: "Get a model",
       reference: "Model",
       hint: "hf:org/repo or hf:org/repo:Q4_K_M from the hub; the name of a model here copies it to another machine.",
       example: "hf:org/repo:Q4_K_M",

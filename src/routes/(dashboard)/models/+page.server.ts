@@ -1,23 +1,18 @@
 import { jobRequestSchema, parseInput } from "@rbee/contract";
 import { redirect } from "@sveltejs/kit";
-import { adminOf } from "../../access.ts";
+import { adminOf, personOf } from "../../access.ts";
 import { attempt, textOf } from "../../action-errors.ts";
-import type { Actions } from "./$types";
+import { modelWork } from "../../model-work.ts";
+import type { Actions, PageServerLoad } from "./$types";
+
+export const load: PageServerLoad = (event) => {
+  const { user } = personOf(event);
+  const { locals } = event;
+  if (user.role !== "admin") return { starters: [], work: null };
+  return { starters: locals.queen.hub.starters({}), work: modelWork(locals, () => true) };
+};
 
 export const actions: Actions = {
-  download: async (event) => {
-    const admin = adminOf(event);
-    const form = await event.request.formData();
-    return attempt(() => {
-      const hive = textOf(form, "hive");
-      const request = parseInput(jobRequestSchema, {
-        operation: "model_download",
-        model: textOf(form, "model"),
-        ...(hive === "" ? {} : { hive }),
-      });
-      redirect(303, `/jobs/${event.locals.queen.jobs.start(admin, request).job_id}`);
-    });
-  },
   delete: async (event) => {
     const admin = adminOf(event);
     const form = await event.request.formData();

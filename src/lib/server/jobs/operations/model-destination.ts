@@ -2,6 +2,7 @@ import {
   estimateMemory,
   memorySafety,
   type Capabilities,
+  type Device,
   type ErrorCode,
   type Health,
   type HiveModel,
@@ -37,9 +38,11 @@ type Verdict =
 const bytesPerMb = 1024 * 1024;
 
 /** Memory in MB that running the model takes, against what the machine's best place for it has in all. */
-function memoryOf(
+export function memoryOf(
   model: NonNullable<ModelNeeds>,
-  machine: NonNullable<DestinationView["machine"]>,
+  machine: Pick<Capabilities, "ram_total_mb"> & {
+    readonly devices: readonly Pick<Device, "backend" | "vram_total_mb">[];
+  },
 ): { needMb: number; haveMb: number } {
   const { size_bytes: sizeBytes, context_length: trainedContext, memory: facts } = model;
   const places = [

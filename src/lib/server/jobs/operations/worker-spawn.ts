@@ -27,7 +27,18 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
   const named = hive_id === undefined ? undefined : hiveNamed(hives, hive_id);
 
   const choose = (signal: AbortSignal): Promise<SpawnChoice> =>
-    spawning.choose({ model, hiveId: hive_id, waitMs: hiveWaitMs - 1_000, signal });
+    spawning.choose({
+      model,
+      hiveId: hive_id,
+      backend,
+      device,
+      options: {
+        ...(slots === undefined ? {} : { slots }),
+        ...(context_length === undefined ? {} : { context_length }),
+      },
+      waitMs: hiveWaitMs - 1_000,
+      signal,
+    });
 
   const load = async (choice: SpawnChoice, started: Worker, signal: AbortSignal): Promise<Worker> => {
     for (;;) {
@@ -62,13 +73,9 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         "spawn",
         { timeoutMs: 30_000, actor, message: `Starting a worker on ${choice.name}` },
         async () => {
-          const worker = await spawning.start(choice.hiveId, {
-            model: choice.model,
-            ...(backend === undefined ? {} : { backend }),
-            ...(device === undefined ? {} : { device }),
-            ...(slots === undefined ? {} : { slots }),
-            ...(context_length === undefined ? {} : { context_length }),
-          });
+          if (choice.evicts !== null)
+            narrate({ action: "evicting", message: `${choice.evicts} makes room, having nothing to do.` });
+          const worker = await spawning.start(choice);
           narrate({ action: "started", message: `${worker.worker_id} starts on ${worker.device}.` });
           return worker;
         },

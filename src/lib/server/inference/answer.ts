@@ -1,0 +1,336 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  RbeeError,
+  timingsSchema,
+  toRbeeError,
+  type ErrorBody,
+  type ErrorCode,
+  type Lane,
+  type Timings,
+} from "@rbee/contract";
+import { z } from "zod";
+import type { HiveConnection } from "#lib/server/hives/index.ts";
+import type { Ask } from "./asks.ts";
+import { Reply } from "./reply.ts";
+import type { FreshWorkers } from "./fleet-view.ts";
+import type { Where, WorkerView } from "./placement.ts";
+import type { Seat, WaitingRoom } from "./queue/index.ts";
+import type { EnsureReady } from "./ready.ts";
+import type { TokenCounts } from "./metering.ts";
+import { firstBytes, relayStream } from "./relay.ts";
+import type { RequestLog } from "./request-log.ts";
+import type { Exchange, Send, Upstream } from "./upstream.ts";
+
+/** The worker, or the way to it, failed before the client got anything: another one may answer. */
+const elsewhere: ReadonlySet<ErrorCode> = new Set([
+  "hive_unreachable",
+  "hive_down",
+  "worker_crashed",
+  "worker_not_found",
+]);
+/** Waits before a worker that is full or draining is asked again. */
+const busyWaitsMs = [1_000, 2_000, 4_000];
+const settleMs = 200;
+const lookEveryMs = 1_000;
+/** What the whole answers of a worker hold, one or the other. */
+const substance = ["choices", "data", "tokens", "content", "input_tokens"];
+/** What a whole answer counts. Embeddings have no timings. */
+const answerSchema = z.object({
+  timings: timingsSchema.optional().catch(undefined),
+  usage: z.object({ prompt_tokens: z.int() }).nullable().optional().catch(undefined),
+});
+
+export interface ActiveRelay {
+  readonly hiveId: string;
+  readonly lastByteAt: () => number;
+  readonly fail: (error: RbeeError) => void;
+}
+
+export interface AnswerParts {
+  ensureReady: EnsureReady;
+  connection: (hiveId: string) => HiveConnection;
+  send: Send;
+  /** Where a request waits for a slot, in fair order. */
+  room: WaitingRoom<WorkerView>;
+  fresh: FreshWorkers;
+  /** Answers that are under way, to be ended when their hive goes down. */
+  active: Set<ActiveRelay>;
+  /** Whether the worker's hive says that it is answering somebody. */
+  works: (worker: WorkerView) => boolean;
+  /** How long an answer may give no sign of life, in milliseconds. */
+  stallMs: number;
+  loadWaitMs: number;
+}
+
+interface Attempt {
+  readonly ask: Ask;
+  readonly user: { readonly id: string; readonly name: string };
+  readonly lane: Lane;
+  /** Where alone it may be answered; anywhere when left out. */
+  readonly where?: Where | undefined;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  readonly log: RequestLog;
+  readonly seated?: ((worker: WorkerView) => void) | undefined;
+}
+
+/** How long the parts of a request took, in milliseconds. */
+interface Spent {
+  /** Until a worker of the model was ready. */
+  load: number;
+  /** Until it was this request's turn there. */
+  queue: number;
+}
+
+/** The `Server-Timing` header: what is not over when the headers go is left out. */
+const timingHeader = (parts: Readonly<Record<string, number | undefined>>): string =>
+  Object.entries(parts)
+    .flatMap(([name, ms]) => (ms === undefined ? [] : [`${name};dur=${ms.toFixed(1)}`]))
+    .join(", ");
+
+const headersOf = (requestId: string, contentType: string, hiveName: string, timing: string) => ({
+  "content-type": contentType,
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+  "x-request-id": requestId,
+  // A header holds Latin letters only; a hive may be called anything.
+  "x-rbee-hive": encodeURIComponent(hiveName),
+  "server-timing": timing,
+});
+
+const noAnswer = (hiveName: string) =>
+  new RbeeError("hive_invalid_response", `${hiveName} answered something that is no answer of a model.`);
+
+/** What a whole answer counts. @throws {RbeeError} `hive_invalid_response` when it is none. */
+function countsOf(text: string, hiveName: string): TokenCounts | Timings | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw noAnswer(hiveName);
+  }
+  const answer = answerSchema.safeParse(value).data;
+  if (answer === undefined || !substance.some((name) => Object.hasOwn(Object(value) as object, name)))
+    throw noAnswer(hiveName);
+  const { timings, usage } = answer;
+  if (timings !== undefined) return timings;
+  return usage === undefined || usage === null ? null : { cache_n: 0, prompt_n: usage.prompt_tokens, predicted_n: 0 };
+}
+
+/** A wait for bytes of a worker that may never come. */
+interface Wait {
+  /** Why waiting became pointless; undefined while it has not. */
+  readonly failure: () => RbeeError | undefined;
+  readonly end: () => void;
+}
+
+/**
+ * Watches over what a connection alone cannot tell: that the client left, that its hive went down, or that the worker
+ * has nothing to do and the answer is lost. How long a worker may compute is not limited.
+ */
+function watchedWait(
+  { active, works, stallMs }: AnswerParts,
+  worker: WorkerView,
+  client: AbortSignal,
+  exchange: Exchange,
+): Wait {
+  let failure: RbeeError | undefined;
+  let workedAt = performance.now();
+  const fail = (error: RbeeError) => {
+    failure ??= error;
+    exchange.abort(error);
+  };
+  const onLeft = () => {
+    exchange.abort(new RbeeError("request_cancelled", "The client went away."));
+  };
+  const entry: ActiveRelay = { hiveId: worker.hiveId, lastByteAt: () => Number.NEGATIVE_INFINITY, fail };
+  active.add(entry);
+  const timer = setInterval(
+    () => {
+      const now = performance.now();
+      if (works(worker)) workedAt = now;
+      else if (now - workedAt >= stallMs)
+        fail(new RbeeError("worker_stalled", `The worker has not worked on this answer for ${stallMs / 1000} s.`));
+    },
+    Math.min(lookEveryMs, stallMs),
+  ).unref();
+  if (client.aborted) onLeft();
+  else client.addEventListener("abort", onLeft, { once: true });
+  return {
+    failure: () => failure,
+    end() {
+      clearInterval(timer);
+      client.removeEventListener("abort", onLeft);
+      active.delete(entry);
+    },
+  };
+}
+
+function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    upstream.read({
+      data: (chunk) => void chunks.push(chunk),
+      end() {
+        resolve(Buffer.concat(chunks).toString("utf8"));
+      },
+      error(cause) {
+        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+      },
+    });
+  });
+}
+
+/** What it did cost. What was in the worker's cache already cost nothing. */
+const actualCost = (timings: TokenCounts | null): number | null =>
+  timings === null ? null : timings.prompt_n + timings.predicted_n;
+
+/** One try at one worker. Rejects only while the client has not got a byte. */
+async function attempt(
+  parts: AnswerParts,
+  { worker, leave }: Seat<WorkerView>,
+  { ask, signal, requestId, log, seated }: Attempt,
+  spent: Spent,
+): Promise<Reply> {
+  const { active, stallMs } = parts;
+  const { connection, exchange } = send(parts, worker, { ask, requestId, leave });
+  log.at(worker.hiveId);
+  seated?.(worker);
+  const wait = watchedWait(parts, worker, signal, exchange);
+  const sentAt = performance.now();
+  try {
+    const upstream = await exchange.accepted;
+    if (!upstream.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
+      throw noAnswer(connection.name);
+    if (!ask.stream) {
+      const text = await readWhole(upstream, connection.name);
+      const counts = countsOf(text, connection.name);
+      leave(actualCost(counts));
+      log.end({ error: null, timings: counts, firstTextAt: null });
+      const work =
+        counts !== null && "prompt_ms" in counts ? { prefill: counts.prompt_ms, decode: counts.predicted_ms } : {};
+      const timing = timingHeader({ ...spent, ...work });
+      return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
+    }
+    const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
+    const options = {
+      upstream,
+      hiveName: connection.name,
+      signal,
+      stallMs,
+      onEnd: ({ meter, error, firstTextAt }) => {
+        live.ended = true;
+        if (live.entry !== undefined) active.delete(live.entry);
+        const counts = meter.timings ?? meter.counted;
+        leave(actualCost(counts));
+        log.end({ error, timings: counts, firstTextAt });
+      },
+    } satisfies Parameters<typeof relayStream>[0];
+    const first = await firstBytes(options);
+    const begunAt = performance.now();
+    if (first === null) throw new RbeeError("worker_crashed", "The worker ended before it answered.");
+    const early = /^\s*data: (\{"error":.*\})/u.exec(first.toString("utf8"))?.[1];
+    if (early !== undefined) throw RbeeError.fromBody(JSON.parse(early) as ErrorBody, "worker_crashed");
+    const { flow, fail, lastByteAt } = relayStream(options, first);
+    // The client may have left already.
+    if (!live.ended) {
+      live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
+      active.add(live.entry);
+    }
+    const timing = timingHeader({ ...spent, prefill: begunAt - sentAt });
+    return new Reply(headersOf(requestId, "text/event-stream", connection.name, timing), flow);
+  } catch (thrown) {
+    leave();
+    exchange.abort(toRbeeError(thrown));
+    throw wait.failure() ?? thrown;
+  } finally {
+    wait.end();
+  }
+}
+
+/** Sends the request to the worker; the seat is given back when that is not even possible. */
+function send(
+  parts: AnswerParts,
+  worker: WorkerView,
+  { ask, requestId, leave }: { ask: Ask; requestId: string; leave: () => void },
+): { connection: HiveConnection; exchange: Exchange } {
+  try {
+    const connection = parts.connection(worker.hiveId);
+    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId) };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** A slot of a worker that has the model: found or loaded, and waited for in turn. */
+async function takeSeat(
+  parts: AnswerParts,
+  request: Attempt,
+  avoid: Set<string>,
+  spent: Spent,
+): Promise<Seat<WorkerView>> {
+  const { ask, user, lane, where, signal, requestId } = request;
+  const deadline = performance.now() + parts.loadWaitMs;
+  for (;;) {
+    const askedAt = performance.now();
+    const ready = await parts.ensureReady(ask.model, signal, avoid, { where });
+    const readyAt = performance.now();
+    spent.load += readyAt - askedAt;
+    // One that had failed this request was waited for until its hive said itself that it is ready again.
+    avoid.delete(ready.workerId);
+    const seat = await parts.room.seat({
+      requestId,
+      model: ask.model,
+      userId: user.id,
+      userName: user.name,
+      lane,
+      cost: ask.cost,
+      avoid,
+      where,
+      signal,
+    });
+    spent.queue += performance.now() - readyAt;
+    if (seat !== null) return seat;
+    // Every worker went away while it waited.
+    if (performance.now() > deadline)
+      throw new RbeeError("worker_busy", `No worker of ${ask.model} stays ready.`, { retryAfterS: 5 });
+    await delay(settleMs, undefined, { signal });
+  }
+}
+
+/**
+ * Answers a request: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that
+ * worker fails before the client got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
+ * was restarted since its last heartbeat, is waited for like any load.
+ */
+export async function answer(parts: AnswerParts, request: Attempt): Promise<Reply> {
+  const { signal } = request;
+  const avoid = new Set<string>();
+  const busyWaits = [...busyWaitsMs];
+  const loadDeadline = performance.now() + parts.loadWaitMs;
+  const spent: Spent = { queue: 0, load: 0 };
+  let failedOver = false;
+  for (;;) {
+    const seat = await takeSeat(parts, request, avoid, spent);
+    const { worker } = seat;
+    try {
+      return await attempt(parts, seat, request, spent);
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      const error = toRbeeError(thrown);
+      const wait = error.code === "worker_busy" ? busyWaits.shift() : undefined;
+      if (wait !== undefined) await delay(wait, undefined, { signal });
+      else if (error.code === "model_loading" && performance.now() < loadDeadline) {
+        avoid.add(worker.workerId);
+        parts.fresh.forget(worker.workerId);
+      } else if (elsewhere.has(error.code) && !failedOver) {
+        failedOver = true;
+        avoid.add(worker.workerId);
+        parts.fresh.forget(worker.workerId);
+        // Its hive may notice the same failure a moment later than we do.
+        await delay(settleMs, undefined, { signal });
+      } else throw thrown;
+    }
+  }
+}

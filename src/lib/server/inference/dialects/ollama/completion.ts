@@ -1,0 +1,72 @@
+import {
+  RbeeError,
+  type ChatChunk,
+  type ChatCompletion,
+  type Completion,
+  type CompletionRequest,
+  type OllamaGenerateRequest,
+} from "@rbee/contract";
+import { modelIdOf, samplingOf } from "./request.ts";
+
+/**
+ * The completion that `POST /api/generate` asks for when the prompt goes to the model as it is, or is to be filled in.
+ * @throws {RbeeError} `invalid_request` for what only works with a chat template.
+ */
+export function completionOf(request: OllamaGenerateRequest): CompletionRequest {
+  const { model, prompt, suffix, stream, options, format, think, system } = request;
+  const refused = (
+    [
+      ["format", format !== null && format !== undefined && format !== ""],
+      ["think", think === true],
+      ["system", system !== undefined && system !== ""],
+    ] as const
+  ).find(([, given]) => given)?.[0];
+  if (refused !== undefined)
+    throw new RbeeError("invalid_request", `\`${refused}\` cannot be combined with raw or suffix.`, { param: refused });
+  return {
+    model: modelIdOf(model),
+    prompt,
+    stream,
+    ...(stream ? { stream_options: { include_usage: true } } : {}),
+    // No limit of its own: OpenAI's 16 tokens are not Ollama's.
+    max_tokens: null,
+    ...samplingOf(options),
+    ...(suffix === undefined || suffix === "" ? {} : { suffix }),
+  };
+}
+
+/** One chunk of a completion's stream, as the chunk of a chat. */
+export const chunkAsChat = ({ choices, ...rest }: Completion): ChatChunk => ({
+  ...rest,
+  object: "chat.completion.chunk",
+  choices: choices.map(({ index, text, finish_reason }) => ({
+    index,
+    delta: { content: text },
+    logprobs: null,
+    finish_reason,
+  })),
+});
+
+const noUsage = {
+  prompt_tokens: 0,
+  completion_tokens: 0,
+  total_tokens: 0,
+  prompt_tokens_details: { cached_tokens: 0 },
+};
+
+/** A whole completion as a chat. @throws {RbeeError} `hive_invalid_response` when it lacks what whole answers have. */
+export function wholeAsChat({ choices, usage, timings, ...rest }: Completion): ChatCompletion {
+  if (timings === undefined) throw new RbeeError("hive_invalid_response", "The worker's completion has no timings.");
+  return {
+    ...rest,
+    object: "chat.completion",
+    usage: usage ?? noUsage,
+    timings,
+    choices: choices.map(({ index, text, finish_reason }) => ({
+      index,
+      message: { role: "assistant", content: text, refusal: null },
+      logprobs: null,
+      finish_reason: finish_reason ?? "stop",
+    })),
+  };
+}

@@ -1,0 +1,200 @@
+import {
+  RbeeError,
+  type Backend,
+  type PlacementExplanation,
+  type PlacementVerdict,
+  type placementQuerySchema,
+} from "@rbee/contract";
+import type { z } from "zod";
+import type { ModelDecisions } from "#lib/server/models/index.ts";
+import type { Breaker } from "./breaker.ts";
+import {
+  consider,
+  openWorkers,
+  place,
+  type FleetView,
+  type HiveView,
+  type Judgement,
+  type Placement,
+  type PlacementRequest,
+  type WorkerView,
+} from "./placement.ts";
+import type { PreloadState } from "./preload.ts";
+import { refusal } from "./ready.ts";
+import { modelsOf, sentence } from "./sentences.ts";
+
+export type ExplainQuery = z.output<typeof placementQuerySchema>;
+type Explained = PlacementExplanation["hives"][number];
+
+export interface Explaining {
+  readonly request: PlacementRequest;
+  readonly query: ExplainQuery;
+  readonly fleet: FleetView;
+  /** Ids of the models that exist. */
+  readonly known: readonly string[];
+  readonly decisions: ModelDecisions;
+  readonly preload: PreloadState | null;
+  readonly breaker: (hiveId: string) => ReturnType<Breaker["state"]>;
+}
+
+const errorOf = (error: RbeeError) => error.toBody().error;
+const eviction = ({ workerId, model, idleS }: WorkerView) => ({ worker_id: workerId, model, idle_s: idleS ?? null });
+const upper = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+/** The ids of the hives that are called so. @throws {RbeeError} `node_not_found`. */
+function hivesCalled(name: string | undefined, { hives }: FleetView): ReadonlySet<string> | undefined {
+  if (name === undefined) return undefined;
+  const byId = hives.filter(({ hiveId }) => hiveId === name);
+  const found = byId.length > 0 ? byId : hives.filter((hive) => hive.name.toLowerCase() === name.toLowerCase());
+  if (found.length === 0)
+    throw new RbeeError("node_not_found", `No machine ${name} is in the household.`, {
+      param: "hive",
+      suggestion: hives.length === 0 ? undefined : `There is ${hives.map((hive) => hive.name).join(", ")}.`,
+    });
+  return new Set(found.map(({ hiveId }) => hiveId));
+}
+
+function verdictOf(
+  { verdict }: Judgement,
+  workers: readonly WorkerView[],
+  open: readonly WorkerView[],
+): PlacementVerdict {
+  if (open.length > 0) return "use";
+  if (workers.some(({ state }) => state === "starting" || state === "loading")) return "wait";
+  return verdict.kind === "untold" ? "starting" : verdict.kind;
+}
+
+function reasonOf(model: string, judgement: Judgement, verdict: PlacementVerdict, open: readonly WorkerView[]): string {
+  const { hive } = judgement;
+  const [worker] = open;
+  if (verdict === "use" && worker !== undefined) {
+    const busy = worker.running === 0 ? "has nothing to do" : `is answering ${worker.running}`;
+    return upper(`${hive.name} has ${model} loaded on ${worker.device}; its worker ${busy}`);
+  }
+  if (verdict === "wait") return upper(`${hive.name} is loading ${model} already`);
+  return upper(sentence(model, hive, judgement.verdict));
+}
+
+function explainHive(
+  judgement: Judgement,
+  { request, fleet, breaker }: Explaining,
+  chosen: string | undefined,
+): Explained {
+  const { hive, verdict } = judgement;
+  const workers = hive.workers.filter(({ model, state }) => model === request.model && state !== "stopped");
+  const open = openWorkers(request.model, { hives: fleet.hives.filter((each) => each === hive) }, new Set(), request);
+  const kind = verdictOf(judgement, workers, open);
+  const judged = "device" in verdict ? verdict : undefined;
+  const failing = breaker(hive.hiveId);
+  return {
+    hive_id: hive.hiveId,
+    name: hive.name,
+    health: hive.health,
+    verdict: kind,
+    chosen: hive.hiveId === chosen,
+    reason: reasonOf(request.model, judgement, kind, open),
+    backend: judged?.device.backend ?? null,
+    device: judged?.device.id ?? null,
+    need_mb: judged?.needMb ?? null,
+    have_mb: typeof judged?.haveMb === "number" ? Math.floor(judged.haveMb) : null,
+    evicts: kind === "evict" && verdict.kind === "evict" ? verdict.evicts.map(eviction) : [],
+    workers: workers
+      // One that is about to start has no id yet.
+      .filter(({ workerId }) => workerId.startsWith("worker:"))
+      .map(({ workerId, state, device, slotsTotal, running, idleS }) => ({
+        worker_id: workerId,
+        state,
+        device,
+        slots_total: slotsTotal,
+        requests: running,
+        idle_s: idleS ?? null,
+      })),
+    breaker:
+      failing === undefined
+        ? null
+        : { failures: failing.failures, retry_at: failing.retryAt, error: errorOf(failing.error) },
+  };
+}
+
+interface Told {
+  readonly message: string;
+  readonly hive?: HiveView | undefined;
+  readonly backend?: Backend;
+  readonly device?: string;
+  readonly worker?: WorkerView;
+  readonly evicts?: readonly WorkerView[];
+  readonly error?: RbeeError;
+}
+
+function tell(model: string, placement: Placement, { fleet, request, known }: Explaining): Told {
+  const at = (id: string) => fleet.hives.find(({ hiveId }) => hiveId === id);
+  switch (placement.kind) {
+    case "use":
+    case "wait": {
+      const { worker } = placement;
+      const hive = at(worker.hiveId);
+      const message =
+        placement.kind === "use"
+          ? `A request goes to ${hive?.name ?? "a hive"}, where ${model} is loaded on ${worker.device}.`
+          : `A request waits for ${model} to load on ${hive?.name ?? "a hive"} (${worker.device}).`;
+      return { message, hive, backend: worker.backend, device: worker.device, worker };
+    }
+    case "load": {
+      const { hive, backend, device, evicts } = placement;
+      const first =
+        evicts.length === 0 ? "" : `, after ${modelsOf(evicts)}, which has nothing to do, was stopped there`;
+      return {
+        message: `A request has ${model} loaded on ${hive.name} (${device})${first}.`,
+        hive,
+        backend,
+        device,
+        evicts,
+      };
+    }
+    case "later": {
+      const { hive, frees } = placement;
+      return { message: `A request waits for memory on ${hive.name} that ${modelsOf(frees)} uses.`, hive };
+    }
+    case "refuse": {
+      const error = refusal(request, placement, known);
+      return { message: error.message, error };
+    }
+  }
+}
+
+/**
+ * Where a request for a model would go now, and what speaks for and against each hive.
+ * @throws {RbeeError} `model_not_found` when nobody has it, `node_not_found` for a hive that does not exist.
+ */
+export function explain(input: Explaining): PlacementExplanation {
+  const { query, fleet, known, decisions, preload } = input;
+  const { backend, device } = query;
+  const request: PlacementRequest = { ...input.request, backend, device, hives: hivesCalled(query.hive, fleet) };
+  const { model } = request;
+  const placement = place(request, fleet);
+  if (placement.kind === "refuse" && placement.error === "model_not_found" && !known.includes(model))
+    throw refusal(request, placement, known);
+  const explaining = { ...input, request };
+  const told = tell(model, placement, explaining);
+  const kind = placement.kind === "load" && placement.evicts.length > 0 ? "evict" : placement.kind;
+  const { contextLength, slots, gpuLayers, pinned } = decisions;
+  return {
+    model,
+    decision: {
+      kind,
+      message: told.message,
+      hive_id: told.hive?.hiveId ?? null,
+      hive: told.hive?.name ?? null,
+      backend: told.backend ?? null,
+      device: told.device ?? null,
+      worker_id: told.worker?.workerId.startsWith("worker:") === true ? told.worker.workerId : null,
+      evicts: (told.evicts ?? []).map(eviction),
+      error: told.error === undefined ? null : errorOf(told.error),
+    },
+    settings: { context_length: contextLength, slots, gpu_layers: gpuLayers, pinned, preload: decisions.preload },
+    preload: preload === null ? null : { ...preload, error: preload.error === null ? null : errorOf(preload.error) },
+    hives: consider(request, fleet)
+      .map((judgement) => explainHive(judgement, explaining, told.hive?.hiveId))
+      .sort((a, b) => Number(b.chosen) - Number(a.chosen) || a.name.localeCompare(b.name)),
+  };
+}

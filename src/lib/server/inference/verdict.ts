@@ -1,0 +1,162 @@
+import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device } from "@rbee/contract";
+import { fewest } from "./eviction.ts";
+import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
+
+type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
+
+/** What a device of a hive has for a new worker. */
+interface Room {
+  readonly device: DeviceView;
+  readonly need: Memory;
+  /** What it needs of the memory that is scarcest there, and what of that is free; null when it cannot be measured. */
+  readonly needMb: number;
+  readonly haveMb: number | null;
+}
+
+/** What a hive is as a place for a new worker of a model. */
+export type Verdict =
+  | (Room & { readonly kind: "load" })
+  | (Room & { readonly kind: "evict"; readonly evicts: readonly WorkerView[] })
+  | (Room & { readonly kind: "later"; readonly frees: readonly WorkerView[] })
+  | (Room & {
+      readonly kind: "no_memory";
+      readonly haveMb: number;
+      readonly code: "insufficient_ram" | "insufficient_vram";
+    })
+  | { readonly kind: "no_backend"; readonly asked: string }
+  | { readonly kind: "no_model" }
+  | { readonly kind: "failing"; readonly failing: Failing }
+  | { readonly kind: "starting" }
+  /** It has not told yet which models it has. */
+  | { readonly kind: "untold" }
+  | { readonly kind: "down" };
+
+type Placed = Extract<Verdict, Room>;
+
+const ram = "ram";
+const kinds = ["load", "evict", "later", "no_memory"] as const;
+const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
+
+const living = ({ state }: WorkerView) => state !== "stopped" && state !== "failed";
+const coming = ({ state }: WorkerView) => state === "starting" || state === "loading";
+const mayGo = (worker: WorkerView) =>
+  worker.state === "ready" && worker.running === 0 && worker.pinned !== true && worker.fresh !== true;
+
+/** What is free of one memory when some workers are gone; null when it cannot be measured. */
+function freeOf(pool: string, hive: HiveView, told: number | undefined, gone: ReadonlySet<WorkerView>): number | null {
+  const isRam = pool === ram;
+  const poolAt = (id: string) => {
+    const device = hive.devices.find((each) => each.id === id);
+    return device === undefined ? ram : poolOf(device);
+  };
+  const of = (worker: WorkerView, memory: Memory | undefined): number => {
+    if (memory === undefined) return 0;
+    return isRam ? memory.ramMb : poolAt(worker.device) === pool ? memory.deviceMb : 0;
+  };
+  const workers = hive.workers.filter(living);
+  const sum = (chosen: readonly WorkerView[], what: "promised" | "holds") =>
+    chosen.reduce((total, worker) => total + of(worker, worker[what]), 0);
+  const freed = [...gone].filter((worker) => !coming(worker));
+  const freedPromises = [...gone].filter(coming);
+  // A hive that was just asked has taken off itself what those that are coming will need, and kept its limit.
+  if (told !== undefined) return told + sum(freed, "holds") + sum(freedPromises, "promised");
+  const measured = hive.freeMb[pool] ?? null;
+  const free =
+    measured === null
+      ? null
+      : measured +
+        sum(freed, "holds") -
+        sum(
+          workers.filter((each) => coming(each) && !gone.has(each)),
+          "promised",
+        );
+  if (!isRam || hive.limitMb === null) return free;
+  const left =
+    hive.limitMb -
+    sum(
+      workers.filter((each) => !gone.has(each)),
+      "promised",
+    );
+  return free === null ? left : Math.min(free, left);
+}
+
+/** Longest idle first; then, for those who only matter as "later", the ones that have least to do. */
+const leastUsedFirst = (a: WorkerView, b: WorkerView) =>
+  Number(mayGo(b)) - Number(mayGo(a)) ||
+  (b.idleS ?? 0) - (a.idleS ?? 0) ||
+  a.running - b.running ||
+  (a.workerId < b.workerId ? -1 : 1);
+
+function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView, device: DeviceView): Placed {
+  const { options = {}, mayEvict = true } = request;
+  const pool = poolOf(device);
+  const { device_mb, ram_mb } = memoryNeed(
+    { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },
+    memoryQuestion(device.backend, options, hive.usualSlots),
+    pool === ram,
+  );
+  const need: Memory = { deviceMb: device_mb, ramMb: ram_mb };
+  const told = request.told?.get(hive.hiveId);
+  const wants = [
+    { pool, mb: pool === ram ? 0 : device_mb },
+    { pool: ram, mb: ram_mb },
+  ].filter(({ mb }) => mb > 0);
+  const free = (of: string, gone: ReadonlySet<WorkerView>) => freeOf(of, hive, told?.[of], gone);
+  const fits = (gone: ReadonlySet<WorkerView>) =>
+    wants.every(({ pool: of, mb }) => (free(of, gone) ?? Number.POSITIVE_INFINITY) >= mb);
+  const none: ReadonlySet<WorkerView> = new Set();
+  const scarcest = wants
+    .map(({ pool: of, mb }) => ({ pool: of, needMb: mb, haveMb: free(of, none) }))
+    .reduce((worst, each) => (missing(each) > missing(worst) ? each : worst));
+  const room: Room = { device, need, needMb: scarcest.needMb, haveMb: scarcest.haveMb };
+  if (fits(none)) {
+    const [first] = wants;
+    return {
+      kind: "load",
+      ...room,
+      ...(first === undefined ? {} : { needMb: first.mb, haveMb: free(first.pool, none) }),
+    };
+  }
+  const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
+  const victims = others.filter((worker) => mayGo(worker) && worker.model !== request.model);
+  const evicts = mayEvict ? fewest(victims, fits) : undefined;
+  if (evicts !== undefined) return { kind: "evict", ...room, evicts };
+  const frees = fewest(others, fits);
+  if (frees !== undefined) return { kind: "later", ...room, frees };
+  const code = scarcest.pool === ram ? "insufficient_ram" : "insufficient_vram";
+  return { kind: "no_memory", ...room, haveMb: Math.max(0, scarcest.haveMb ?? 0), code };
+}
+
+const missing = ({ needMb, haveMb }: { needMb: number; haveMb: number | null }) =>
+  haveMb === null ? Number.NEGATIVE_INFINITY : needMb - haveMb;
+
+/** What a hive is as a place for a new worker: the best that one of its devices, or exactly those asked for, gives. */
+export function judge(request: PlacementRequest, hive: HiveView): Verdict {
+  if (hive.health === "down") return { kind: "down" };
+  if (hive.health === "starting") return { kind: "starting" };
+  if (hive.models === null) return { kind: "untold" };
+  const model = hive.models.find(({ id }) => id === request.model);
+  if (model === undefined) return { kind: "no_model" };
+  const { backend, device } = request;
+  const devices = hive.devices.filter(
+    (each) => (backend === undefined || each.backend === backend) && (device === undefined || each.id === device),
+  );
+  if (devices.length === 0) return { kind: "no_backend", asked: device ?? backend ?? "" };
+  const failing = request.failing?.get(hive.hiveId);
+  if (failing !== undefined) return { kind: "failing", failing };
+  const verdicts = devices.map((each) => judgeDevice(request, hive, model, each));
+  return verdicts.reduce((one, other) => (compare(other, one) < 0 ? other : one));
+}
+
+/** Which of two devices of a hive is the better place. */
+function compare(a: Placed, b: Placed): number {
+  const goes = (verdict: Placed) =>
+    verdict.kind === "evict" ? verdict.evicts.length : verdict.kind === "later" ? verdict.frees.length : 0;
+  return (
+    kinds.indexOf(a.kind) - kinds.indexOf(b.kind) ||
+    goes(a) - goes(b) ||
+    preference.indexOf(a.device.backend) - preference.indexOf(b.device.backend) ||
+    (b.haveMb ?? Number.MAX_SAFE_INTEGER) - (a.haveMb ?? Number.MAX_SAFE_INTEGER) ||
+    (a.device.id < b.device.id ? -1 : 1)
+  );
+}

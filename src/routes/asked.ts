@@ -1,0 +1,19 @@
+import { RbeeError } from "@rbee/contract";
+import type { FormProblem } from "#lib/components/ui/submit.ts";
+
+/** What a page asked for and may have to do without. */
+export type Asked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: FormProblem };
+
+/**
+ * Something that a page shows as soon as it comes, and whose failure is shown in its place rather than instead of the
+ * page. It never rejects for a refusal that people can read; a fault of ours goes on to the log.
+ */
+export async function asked<T>(run: () => Promise<T>): Promise<Asked<T>> {
+  try {
+    return { ok: true, value: await run() };
+  } catch (thrown) {
+    if (!(thrown instanceof RbeeError) || thrown.code === "internal_error") throw thrown;
+    const { code, message, suggestion, param, retryAfterS } = thrown;
+    return { ok: false, problem: { code, message, suggestion, param, retryAfterS } };
+  }
+}

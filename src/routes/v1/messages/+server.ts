@@ -1,0 +1,3 @@
+import { appCalls, endpoint } from "#lib/server/api/index.ts";
+
+export const POST = endpoint("messages", appCalls.messages);

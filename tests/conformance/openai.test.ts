@@ -1,5 +1,7 @@
 import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { startHousehold, type Household } from "../support/household.ts";
 import { neverEnding } from "../support/chat-stream.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -128,6 +130,110 @@ describe("chat completions", () => {
     );
     leaving.abort();
     await expect(asked).rejects.toBeInstanceOf(APIUserAbortError);
+  });
+});
+
+describe("tools and formats", () => {
+  const weather = {
+    type: "function" as const,
+    function: {
+      name: "get_weather",
+      description: "The weather of a city.",
+      parameters: {
+        type: "object",
+        properties: { city: { type: "string", enum: ["Bern", "Oslo"] } },
+        required: ["city"],
+        additionalProperties: false,
+      },
+    },
+  };
+  const forced = {
+    ...ask("What is the weather in Bern?"),
+    tools: [weather],
+    tool_choice: { type: "function" as const, function: { name: "get_weather" } },
+    max_tokens: 200,
+  };
+
+  it("a named tool is called with arguments of its schema, whole and streamed", async () => {
+    const whole = (await openai.chat.completions.create(forced)).choices[0];
+    const call = whole?.message.tool_calls?.[0];
+    expect(whole?.finish_reason).toBe("tool_calls");
+    if (call?.type !== "function") throw new Error("no function was called");
+    expect(["Bern", "Oslo"]).toContain((JSON.parse(call.function.arguments) as { city: string }).city);
+    const streamed = await openai.chat.completions.stream(forced).finalMessage();
+    expect(streamed.tool_calls?.[0]).toMatchObject({ type: "function", function: { name: "get_weather" } });
+    const again = streamed.tool_calls?.[0];
+    expect(again?.type === "function" ? again.function.arguments : "").toBe(call.function.arguments);
+  });
+
+  it("the tools helper runs the function and sends its result back", async () => {
+    const asked: string[] = [];
+    const runner = openai.chat.completions.runTools(
+      {
+        ...forced,
+        tools: [
+          {
+            type: "function",
+            function: {
+              ...weather.function,
+              parse: JSON.parse as (text: string) => { city: string },
+              function: ({ city }: { city: string }) => {
+                asked.push(city);
+                return "sunny";
+              },
+            },
+          },
+        ],
+      },
+      // The tool is forced each time, so the helper is told to stop after its first result.
+      { maxChatCompletions: 1 },
+    );
+    await runner.done();
+    expect(asked).toHaveLength(1);
+    expect(runner.messages.at(-1)).toMatchObject({ role: "tool", content: "sunny" });
+  });
+
+  it("the structured-output helper parses the answer", async () => {
+    const answer = await openai.chat.completions.parse({
+      ...ask("Describe a bee."),
+      max_tokens: 300,
+      response_format: zodResponseFormat(z.object({ colour: z.enum(["red", "blue"]), legs: z.int() }), "bee"),
+    });
+    expect(["red", "blue"]).toContain(answer.choices[0]?.message.parsed?.colour);
+  });
+
+  it("n choices, logprobs, completions with echo", async () => {
+    const many = await openai.chat.completions.create({
+      ...ask("Who are you?"),
+      temperature: 1,
+      seed: 3,
+      n: 3,
+      logprobs: true,
+      top_logprobs: 2,
+      max_tokens: 6,
+    });
+    expect(many.choices.map(({ index }) => index)).toEqual([0, 1, 2]);
+    for (const { logprobs } of many.choices)
+      for (const token of logprobs?.content ?? []) {
+        expect(token.logprob).toBeLessThanOrEqual(0);
+        expect(token.top_logprobs).toHaveLength(2);
+      }
+    const echoed = await openai.completions.create({ model: "bee-tiny", prompt: "The bee", echo: true, max_tokens: 4 });
+    expect(echoed.choices[0]?.text.startsWith("The bee")).toBe(true);
+  });
+
+  it("embeddings: floats and base64 are the same vectors", async () => {
+    const input = ["a bee", "a hive"];
+    const floats = await openai.embeddings.create({ model: "bee-tiny", input, encoding_format: "float" });
+    // The client asks for base64 by itself, and decodes it.
+    const decoded = await openai.embeddings.create({ model: "bee-tiny", input });
+    expect(floats.data).toHaveLength(2);
+    decoded.data.forEach(({ embedding }, index) => {
+      expect(embedding.length).toBe(floats.data[index]?.embedding.length);
+      for (const [at, value] of embedding.entries())
+        expect(value).toBeCloseTo(floats.data[index]?.embedding[at] ?? 9, 5);
+    });
+    expect(floats.usage.prompt_tokens).toBeGreaterThan(0);
   });
 });
 

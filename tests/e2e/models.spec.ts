@@ -90,6 +90,13 @@ test("a model is found, seen to fit, got with progress, copied, set up and delet
     expect(hub.fileRequests).toHaveLength(asked);
   });
 
+  await test.step("why it would run here and not there is told for each machine", async () => {
+    const why = page.getByRole("region", { name: "Why here, why not there" });
+    await expect(why.getByRole("listitem")).toHaveCount(2);
+    for (const name of [home, "attic"])
+      await expect(why.getByRole("listitem").filter({ hasText: `${name} has` })).toContainText("can load it");
+  });
+
   await test.step("settings are kept, and a wrong one is told beside its field", async () => {
     await page.getByLabel("Context per slot").fill("999999");
     await page.getByRole("button", { name: "Save" }).click();

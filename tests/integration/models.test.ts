@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatModelReference, parseModelReference, type JobEvent, type JobRequest } from "@rbee/contract";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { FakeHub } from "../../packages/hive/src/testing/fake-hub.ts";
+import { FakeHub, ggufFile } from "../support/fake-hub.ts";
 import { joinedHive, type TestHive } from "../support/hive.ts";
 import { startHousehold, type Household } from "../support/household.ts";
 import { followJob, wholeJob } from "../support/job-stream.ts";
@@ -19,10 +19,12 @@ let household: Household;
 let attic: TestHive;
 /** The hive of the queen's own machine. */
 let home: string;
+let modelBytes: number;
 
 beforeAll(async () => {
   hub = await FakeHub.start();
   const model = readFileSync(join(projectRoot, "models/bee-tiny/bee-tiny-q8_0.gguf"));
+  modelBytes = model.length;
   hub.add(repository, "tiny-bee-Q8_0.gguf", model);
   hub.add("bees/third", "third-bee-Q8_0.gguf", Buffer.concat([model, Buffer.from("t")]));
   hub.add("bees/other", "other-bee-Q8_0.gguf", Buffer.concat([model, Buffer.from("o")]));
@@ -66,7 +68,7 @@ describe("a model that is pulled", () => {
     expect(events).toContainEqual(
       expect.objectContaining({
         ...{ type: "progress", actor: `hive:${hive}`, phase: "downloading", unit: "bytes" },
-        ...{ done: 3_879_808, total: 3_879_808 },
+        ...{ done: modelBytes, total: modelBytes },
       }),
     );
     // At once, without waiting for a heartbeat.
@@ -110,6 +112,22 @@ describe("a model that is pulled", () => {
 });
 
 describe("a model that cannot be pulled", () => {
+  it("because no machine could run it goes nowhere by itself, and says what it would need", async () => {
+    const giant = {
+      ...{ "general.architecture": "llama", "llama.block_count": 400, "llama.context_length": 8_192 },
+      ...{ "llama.embedding_length": 65_536, "llama.attention.head_count": 64, "tokenizer.ggml.tokens": ["a"] },
+    };
+    hub.add("bees/giant", "giant-bee-Q8_0.gguf", ggufFile(giant, 64));
+    const asked = hub.fileRequests.length;
+    const refused = await pull({ model: "hf:bees/giant" });
+    expect(refused.at(-1)).toMatchObject({
+      status: "failed",
+      error: { code: "insufficient_ram", message: expect.stringContaining("attic has") as string },
+    });
+    // Its header is all that was read of it.
+    expect(hub.fileRequests.slice(asked).map(({ range }) => range?.startsWith("bytes=0-"))).toEqual([true]);
+  });
+
   it("fails with the hive's own error when the hub does not have it", async () => {
     const events = await pull({ model: "hf:bees/nothing", hive: "attic" });
     expect(events.at(-1)).toMatchObject({

@@ -25,10 +25,12 @@ import { jobFollow, jobShow } from "./job/show.ts";
 import { keyCreate } from "./key/create.ts";
 import { keyList } from "./key/list.ts";
 import { keyRevoke } from "./key/revoke.ts";
+import { explain } from "./model/explain.ts";
 import { modelList } from "./model/list.ts";
 import { modelPull } from "./model/pull.ts";
 import { modelRemove } from "./model/remove.ts";
 import { modelSearch } from "./model/search.ts";
+import { modelAlias, modelPin, modelSet, modelShow, modelUnalias, modelUnpin } from "./model/settings.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
 import { doctor } from "./doctor/doctor.ts";
@@ -63,7 +65,7 @@ export function createProgram(): Command {
     .showHelpAfterError("Add --help to see what it takes.")
     .addHelpText("after", '\nExample:\n  $ rbee infer --model bee-tiny --prompt "hello"\n')
     .exitOverride();
-  for (const add of [up, status, infer, chat, sync, logs, config, doctor, usage, login, logout]) add(program);
+  for (const add of [up, status, infer, chat, explain, sync, logs, config, doctor, usage, login, logout]) add(program);
   noun(program, "key", "your API keys", [keyCreate, keyList, keyRevoke]);
   noun(program, "user", "the people of the household", [userList, userInvite, userRole, userRemove]);
   const hive = noun(program, "hive", "the machines of the household", [
@@ -75,7 +77,10 @@ export function createProgram(): Command {
     ...[workerList, workerSpawn, workerStop, workerHealth, workerLogs],
   ]);
   noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobFollow, jobCancel]);
-  noun(program, "model", "the models of the household", [modelList, modelSearch, modelPull, modelRemove]);
+  noun(program, "model", "the models of the household", [
+    ...[modelList, modelSearch, modelPull, modelRemove],
+    ...[modelShow, modelSet, modelPin, modelUnpin, modelAlias, modelUnalias],
+  ]);
   noun(program, "setup", "other names of the hive commands", [
     (setup) => {
       hiveAdd(setup, "add-node");

@@ -118,6 +118,24 @@ describe("rbee", () => {
   });
 });
 
+describe("rbee config household-name", () => {
+  it("gives the household another name, or prints the one it has; other settings are not set this way", async () => {
+    let asked = "";
+    queen.handlers.set("PATCH /v1/household", (request, response, body) => {
+      asked = body;
+      json(200, { name: "The Beehive" })(request, response, body);
+    });
+    const renamed = await rbee(["config", "household-name", "The Beehive"]);
+    expect(renamed).toMatchObject({ exitCode: 0, out: "" });
+    expect(JSON.parse(asked)).toEqual({ name: "The Beehive" });
+    queen.handlers.set("GET /v1/fleet", json(200, fleet));
+    expect(await rbee(["config", "household-name"])).toMatchObject({ exitCode: 0, out: "Home\n" });
+    const other = await rbee(["config", "RBEE_PORT", "7000"]);
+    expect(other.exitCode).toBe(2);
+    expect(other.error).toContain("environment");
+  });
+});
+
 describe("rbee config", () => {
   it("prints every setting and masks secrets, also when no queen runs", async () => {
     const { exitCode, out } = await rbee(["config", "--json"], { home: place.nowhere });

@@ -61,6 +61,11 @@ export const workerTelemetrySchema = z.object({
     .nullable()
     .default(null)
     .describe("Seconds until it is stopped for want of work; null while it works, and when it is never stopped."),
+  context_length: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe("Tokens of context per slot; null until the model is loaded."),
   queued: z.int().min(0).nullable().default(null).describe("Requests that wait for a slot inside the worker."),
   restarts: z.int().min(0).default(0).describe("How often it was started again after a crash."),
   error: errorBodySchema.shape.error.nullable().default(null).describe("Why it failed, or why it last crashed."),

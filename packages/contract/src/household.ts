@@ -17,6 +17,11 @@ export const passwordSchema = z
   .min(8, "must have at least 8 characters")
   .max(256, "must have at most 256 characters");
 
+export const householdSchema = z
+  .object({ name: nameSchema.describe("What the household calls itself.") })
+  .meta({ id: "Household" });
+export const householdUpdateSchema = z.strictObject({ name: nameSchema }).meta({ id: "HouseholdUpdate" });
+
 export const userSchema = z
   .object({
     id: z.string(),

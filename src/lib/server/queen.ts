@@ -127,7 +127,13 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     log,
     now,
     discoveryDelayMs: settings.discoveryDelayS * 1000,
-    queen: { version: program.version, started_at: startedAt, household: household.name() },
+    queen: {
+      version: program.version,
+      started_at: startedAt,
+      get household() {
+        return household.name();
+      },
+    },
     requests: () => inference.requests(),
     jobsRunning: () => jobs.running(),
     namesOf: (modelId) => ({ aliases: [...models.aliasesOf(modelId)], pinned: models.isPinned(modelId) }),
@@ -175,7 +181,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     settings,
   });
   const hub = createHub({ url: settings.hubUrl, token: settings.hubToken, hives });
-  const jobs = createHouseholdJobs({ db, home, hives, models, inference, provisioning, log });
+  const jobs = createHouseholdJobs({ db, home, hives, hub, models, inference, provisioning, log });
   const tasks = createTasks({ hives, inference, models, jobs, machines: provisioning, log });
   const metrics = createMetrics({
     version: program.version,

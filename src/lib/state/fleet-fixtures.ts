@@ -33,6 +33,7 @@ export const exampleWorker = (change: Partial<WorkerTelemetry> = {}): WorkerTele
   load_progress: null,
   slots_total: 4,
   slots_busy: 0,
+  context_length: 4096,
   tokens_per_s: 0,
   idle_s: null,
   stops_in_s: null,

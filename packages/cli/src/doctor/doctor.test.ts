@@ -221,7 +221,14 @@ describe("what the doctor finds wrong in the household", () => {
           {
             ...{ worker_id: "worker:a", model: "big", engine: "node-llama-cpp", backend: "cpu", device: "cpu" },
             ...{ state: "failed", pid: null, cpu_pct: null, rss_mb: null, vram_mb: null, uptime_s: 1 },
-            ...{ load_progress: null, slots_total: null, slots_busy: null, tokens_per_s: null, idle_s: null },
+            ...{
+              load_progress: null,
+              slots_total: null,
+              slots_busy: null,
+              context_length: null,
+              tokens_per_s: null,
+              idle_s: null,
+            },
             ...{ stops_in_s: null, queued: null, restarts: 0, error },
           },
         ],

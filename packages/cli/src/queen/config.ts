@@ -2,6 +2,7 @@ import type { Setting } from "@rbee/contract";
 import { describeSettings, hiveSettings, loadSettings, queenSettings } from "@rbee/settings";
 import type { Command } from "commander";
 import { perform, verb, type CommonOptions, type Context } from "../command.ts";
+import { UsageError } from "../failure.ts";
 import { orDash } from "../terminal/format.ts";
 import { table } from "../terminal/table.ts";
 
@@ -29,13 +30,37 @@ export function settingTable(rows: readonly Row[]): string {
   ]);
 }
 
+/** What the household decides about itself rather than the queen's environment. */
+const decided = "household-name";
+
+async function householdName({ connect, signal, answer, narrate }: Context, name: string | undefined): Promise<void> {
+  const { client } = connect();
+  if (name === undefined) {
+    const { queen } = await client.fleet({ signal });
+    answer({ name: queen.household }, () => queen.household);
+    return;
+  }
+  const renamed = await client.updateHousehold({ body: { name }, signal });
+  narrate("queen", `the household is called ${renamed.name} now`);
+  answer(renamed, () => "");
+}
+
 /** `rbee config`. */
 export function config(parent: Command): void {
-  verb(parent, "config", {
-    summary: "show every setting, its value, where it came from and what it does; secrets are masked",
-    examples: ["rbee config", "RBEE_PORT=7000 rbee config --json"],
-  }).action((options: CommonOptions) =>
+  verb(parent, "config [setting] [value]", {
+    summary: `show every setting, its value, where it came from and what it does; or set the ${decided}`,
+    examples: ["rbee config", "RBEE_PORT=7000 rbee config --json", `rbee config ${decided} "The Beehive"`],
+  }).action((setting: string | undefined, value: string | undefined, options: CommonOptions) =>
     perform(options, async (context) => {
+      if (setting === decided) {
+        await householdName(context, value);
+        return;
+      }
+      if (setting !== undefined)
+        throw new UsageError(
+          `${setting} cannot be set with this command; only ${decided} can.`,
+          "Set it in the environment or in the settings file, then start rbee again; `rbee config` shows both.",
+        );
       const { env, narrate, answer } = context;
       const queen = loadSettings(queenSettings, { env });
       const hive = loadSettings(hiveSettings, { env });

@@ -21,7 +21,16 @@ const hiveId = "hive:00000000-0000-4000-8000-000000000001";
 const worker = (change: Partial<HouseholdWorker> = {}): HouseholdWorker => ({
   ...{ worker_id: "worker:a1b2c3", model: "bee-tiny", engine: "node-llama-cpp", backend: "cpu", device: "cpu" },
   ...{ state: "busy", pid: 7, cpu_pct: 90, rss_mb: 512, vram_mb: null, uptime_s: 61, load_progress: null },
-  ...{ slots_total: 4, slots_busy: 1, tokens_per_s: 41.26, idle_s: 0, stops_in_s: null, queued: 2, restarts: 0 },
+  ...{
+    slots_total: 4,
+    slots_busy: 1,
+    context_length: 4096,
+    tokens_per_s: 41.26,
+    idle_s: 0,
+    stops_in_s: null,
+    queued: 2,
+    restarts: 0,
+  },
   ...{ error: null, hive_id: hiveId, hive: "attic" },
   ...change,
 });

@@ -1,6 +1,8 @@
 import type { EndpointTable } from "../endpoint.ts";
 import {
   apiKeySchema,
+  householdSchema,
+  householdUpdateSchema,
   invitationCreatedSchema,
   invitationRequestSchema,
   invitationSchema,
@@ -24,6 +26,16 @@ export const householdEndpoints = {
     summary: "Whose credentials these are.",
     status: 200,
     answer: userSchema,
+  },
+  updateHousehold: {
+    method: "PATCH",
+    path: "/v1/household",
+    owner: "admin",
+    tag: "household",
+    summary: "Gives the household another name.",
+    status: 200,
+    body: householdUpdateSchema,
+    answer: householdSchema,
   },
   listUsers: {
     method: "GET",

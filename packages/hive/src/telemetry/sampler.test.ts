@@ -35,6 +35,7 @@ const worker = (pid: number | null): WorkerFacts => ({
   load_progress: null,
   slots_total: 1,
   slots_busy: 0,
+  context_length: 4096,
   tokens_per_s: 0,
   idle_s: null,
   stops_in_s: null,

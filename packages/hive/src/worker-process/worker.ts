@@ -140,7 +140,7 @@ export class SupervisedWorker {
   }
 
   facts(): WorkerFacts {
-    const { started_at: _, ready_at: __, context_length: ___, ...told } = this.snapshot();
+    const { started_at: _, ready_at: __, ...told } = this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
     const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);

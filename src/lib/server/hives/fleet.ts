@@ -107,7 +107,7 @@ export function fleetSnapshot(input: {
     .reduce((sum, worker) => sum + (worker.tokens_per_s ?? 0), 0);
   return {
     ts,
-    queen,
+    queen: { ...queen },
     hives: hives.map((hive) => fleetHive(hive, forAdmin)).sort((a, b) => a.name.localeCompare(b.name)),
     models: fleetModels(hives, namesOf),
     totals: {

@@ -9,6 +9,8 @@ const defaultName = "Household";
 /** What the household calls itself, and by which addresses it is reached. */
 export interface Household {
   name(): string;
+  /** Gives it another name; everybody sees it within a second. */
+  rename(name: string): void;
   /**
    * Base URL, without `/v1`, that other apps should use: `RBEE_PUBLIC_URL`; else the address on the network when the
    * page was opened on loopback; else the address the page was opened at.
@@ -35,6 +37,10 @@ export function createHousehold(options: {
   const { db, host, publicUrl } = options;
   let port: number | undefined;
   let lan: string | null = null;
+  /** Every snapshot of the fleet tells the name. */
+  let known: string | undefined;
+  const read = () =>
+    db.select({ value: household.value }).from(household).where(eq(household.key, "name")).get()?.value;
 
   const at = (address: string) => `http://${urlHost(address)}:${port ?? 0}`;
   const networkUrl = () => {
@@ -45,9 +51,14 @@ export function createHousehold(options: {
   };
 
   return {
-    name: () =>
-      db.select({ value: household.value }).from(household).where(eq(household.key, "name")).get()?.value ??
-      defaultName,
+    name: () => (known ??= read() ?? defaultName),
+    rename(name) {
+      db.insert(household)
+        .values({ key: "name", value: name })
+        .onConflictDoUpdate({ target: household.key, set: { value: name } })
+        .run();
+      known = name;
+    },
     apiUrl(requestOrigin) {
       if (publicUrl !== undefined) return publicUrl;
       const url = URL.parse(requestOrigin);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseModelReference } from "@rbee/contract";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { program } from "#lib/server/program/index.ts";
 import { capabilities, heartbeat, hiveModel, newHiveId } from "#lib/server/testing/index.ts";
@@ -253,5 +254,31 @@ describe("a header that lies", () => {
     endless.writeBigUInt64LE(2n ** 63n, 16);
     expect(() => readRemoteHeader(endless)).toThrow();
     expect(() => readRemoteHeader(ggufFile({ "general.architecture": "llama" }, 64))).toThrow(/describe/u);
+  });
+});
+
+describe("what a model needs that nobody has yet", () => {
+  const hubReference = (text: string) => {
+    const reference = parseModelReference(text);
+    if (reference.kind !== "hub") throw new Error(`${text} is not of the hub`);
+    return reference;
+  };
+  const needs = (text: string) => hubOf().needs(hubReference(text), now);
+
+  it("is told of the files that a pull would take: the named ones, else the usual choice", async () => {
+    fake.add("bees/some", "some-Q8_0.gguf", bee);
+    fake.add("bees/some", "some-Q4_K_M.gguf", bee.subarray(0, 3_000_000));
+    expect(await needs("hf:bees/some")).toMatchObject({ size_bytes: 3_000_000, context_length: 1_024 });
+    expect(await needs("hf:bees/some:Q8_0")).toMatchObject({ size_bytes: bee.length, memory: { layers: 5 } });
+    expect(await needs("hf:bees/some/some-Q8_0.gguf")).toMatchObject({ size_bytes: bee.length });
+  });
+
+  it("is null where the hub cannot say, so that a pull goes on without it", async () => {
+    fake.add("bees/two", "one-Q8_0.gguf", bee);
+    fake.add("bees/two", "two-Q8_0.gguf", bee);
+    expect(await needs("hf:bees/two:Q8_0")).toBeNull();
+    expect(await needs("hf:bees/two:Q2_K")).toBeNull();
+    expect(await needs("hf:bees/none")).toBeNull();
+    expect(await hubOf([], { url: "http://127.0.0.1:1" }).needs(hubReference("hf:bees/two"), now)).toBeNull();
   });
 });

@@ -12,6 +12,7 @@ import {
   type HiveModel,
   type HubFile,
   type HubModel,
+  type HubReference,
   type HubRepository,
   type HubStarter,
 } from "@rbee/contract";
@@ -40,9 +41,17 @@ export interface Hub {
     ask: { repository: string; revision?: string | undefined } & FitQuery,
     signal: AbortSignal,
   ): Promise<HubRepository>;
+  /**
+   * What running a model takes that a reference means; null when the hub cannot say, or when the reference does not
+   * mean one model. Rejects only when the asker leaves.
+   */
+  needs(reference: HubReference, signal: AbortSignal): Promise<ModelNeeds | null>;
   /** Well-known models to begin with, the smallest first. The hub is not asked. */
   starters(ask: FitQuery): HubStarter[];
 }
+
+/** Size and memory of a model that nobody in the household has. */
+export type ModelNeeds = Pick<HiveModel, "size_bytes" | "context_length" | "memory">;
 
 export interface HubOptions {
   readonly url: string;
@@ -93,6 +102,10 @@ function referenceOf(
     quantization: byName ? quantization : null,
   });
 }
+
+/** The quantization that is pulled when none is named. */
+const usualOf = (all: readonly GgufCandidate[]): string | null =>
+  quantizationOrder.find((each) => all.some(({ quantization }) => quantization === each)) ?? null;
 
 /** Of each different model in a repository the file whose header is read: the one that most people take. */
 function toLookInto(candidates: readonly GgufCandidate[]): Map<string, GgufCandidate> {
@@ -217,6 +230,32 @@ export function createHub({ url, token, hives, timeoutMs = defaultTimeoutMs }: H
         revision: listed.revision,
         files: rows.map((row) => toFile(listed, row, context)).toSorted((a, b) => a.size_bytes - b.size_bytes),
       };
+    },
+
+    async needs({ repository, revision, file, quantization }, signal) {
+      const within = http.within(signal);
+      try {
+        const listed = await readRepository(http, { repository, revision, signal: within });
+        const all = ggufCandidates(listed.files.map(({ path }) => path));
+        const named =
+          file !== null
+            ? all.filter(({ paths }) => paths.includes(file))
+            : all.filter((candidate) => candidate.quantization === (quantization ?? usualOf(all)));
+        const [candidate, ...others] = named;
+        if (candidate === undefined || others.length > 0) return null;
+        const sizes = new Map(listed.files.map(({ path, sizeBytes }) => [path, sizeBytes]));
+        const [path = ""] = candidate.paths;
+        const first = { repository, revision: listed.revision, path, sizeBytes: sizes.get(path) ?? 0 };
+        const header = await headers.of(first, within);
+        return {
+          size_bytes: candidate.paths.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0),
+          context_length: header?.contextLength ?? listed.contextLength,
+          memory: header?.facts ?? null,
+        };
+      } catch {
+        signal.throwIfAborted();
+        return null;
+      }
     },
 
     starters: ({ context }) => starters.map((starter) => toStarter(starter, context)),

@@ -39,7 +39,8 @@ export interface Explaining {
 
 const errorOf = (error: RbeeError) => error.toBody().error;
 const eviction = ({ workerId, model, idleS }: WorkerView) => ({ worker_id: workerId, model, idle_s: idleS ?? null });
-const upper = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+/** A sentence that begins with the name of a machine, which is written as people gave it. */
+const sentenceOf = (clause: string) => `${clause}.`;
 
 /** The ids of the hives that are called so. @throws {RbeeError} `node_not_found`. */
 function hivesCalled(name: string | undefined, { hives }: FleetView): ReadonlySet<string> | undefined {
@@ -69,10 +70,10 @@ function reasonOf(model: string, judgement: Judgement, verdict: PlacementVerdict
   const [worker] = open;
   if (verdict === "use" && worker !== undefined) {
     const busy = worker.running === 0 ? "has nothing to do" : `is answering ${worker.running}`;
-    return upper(`${hive.name} has ${model} loaded on ${worker.device}; its worker ${busy}`);
+    return sentenceOf(`${hive.name} has ${model} loaded on ${worker.device}; its worker ${busy}`);
   }
-  if (verdict === "wait") return upper(`${hive.name} is loading ${model} already`);
-  return upper(sentence(model, hive, judgement.verdict));
+  if (verdict === "wait") return sentenceOf(`${hive.name} is loading ${model} already`);
+  return sentenceOf(sentence(model, hive, judgement.verdict));
 }
 
 function explainHive(

@@ -14,7 +14,9 @@ export interface FreshWorkers {
   add(worker: WorkerView): void;
   /** A worker turned out to be gone. */
   forget(workerId: string): void;
-  /** A worker is being stopped: nobody is sent there any more. */
+  /** A hive was started again: what it had is gone. */
+  forgetHive(hiveId: string): void;
+  /** A worker is being stopped, or has failed: nobody is sent there any more. */
   leaves(workerId: string): void;
   /** It could not be stopped. */
   stays(workerId: string): void;
@@ -22,15 +24,21 @@ export interface FreshWorkers {
   merge(hiveId: string, reported: readonly WorkerView[]): WorkerView[];
 }
 
+const living = ({ state }: WorkerView) => state !== "stopped" && state !== "failed";
+
 export function createFreshWorkers(now: () => number): FreshWorkers {
   const known = new Map<string, { worker: WorkerView; since: number }>();
   const leaving = new Map<string, number>();
   return {
     add(worker) {
-      known.set(worker.workerId, { worker, since: now() });
+      // What it was promised is told once, when it starts.
+      known.set(worker.workerId, { worker: { ...known.get(worker.workerId)?.worker, ...worker }, since: now() });
     },
     forget(workerId) {
       known.delete(workerId);
+    },
+    forgetHive(hiveId) {
+      for (const { worker } of [...known.values()]) if (worker.hiveId === hiveId) known.delete(worker.workerId);
     },
     leaves(workerId) {
       known.delete(workerId);
@@ -46,9 +54,9 @@ export function createFreshWorkers(now: () => number): FreshWorkers {
       const unreported = [...known.values()].map(({ worker }) => worker).filter((worker) => !ids.has(worker.workerId));
       return [
         ...reported.map((worker) => {
-          if (leaving.has(worker.workerId)) return { ...worker, state: "draining" as const };
+          if (leaving.has(worker.workerId) && living(worker)) return { ...worker, state: "draining" as const };
           if (worker.state !== "starting" && worker.state !== "loading") return worker;
-          return known.get(worker.workerId)?.worker ?? worker;
+          return { ...worker, ...known.get(worker.workerId)?.worker };
         }),
         ...unreported.filter((worker) => worker.hiveId === hiveId),
       ];
@@ -84,6 +92,7 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
     backend: worker.backend,
     device: worker.device,
     slotsTotal: worker.slots_total,
+    contextLength: worker.context_length,
     running: worker.slots_busy ?? 0,
     idleS: worker.idle_s,
     promised,

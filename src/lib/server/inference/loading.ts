@@ -1,7 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { RbeeError, toRbeeError, type ErrorCode, type HiveClient, type Worker, type WorkerSpawn } from "@rbee/contract";
+import {
+  memorySafety,
+  RbeeError,
+  toRbeeError,
+  type ErrorCode,
+  type HiveClient,
+  type Worker,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { Logger } from "pino";
 import type { Breaker } from "./breaker.ts";
+import { contextWish } from "./context-wish.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, Where, WorkerView } from "./placement.ts";
 import type { Tenure } from "./tenure.ts";
@@ -12,8 +21,11 @@ const pollMs = 20_000;
 const loadLimitMs = 15 * 60_000;
 /** What an idle worker may still have to finish when it makes room: a request that came in this very moment. */
 const evictionDrainMs = 5_000;
-/** A card's memory is read once a second, so what was just given back may not show at once. */
-const freedWithinMs = 4_000;
+/**
+ * A process that was just ended takes a moment to be gone, and a card's memory is read once a second: what a hive has
+ * not may be there at once, and all the more where room was made.
+ */
+const freedWithinMs = { usually: 1_500, afterEviction: 4_000 };
 const lookAgainMs = 250;
 
 type Load = Extract<Placement, { kind: "load" }>;
@@ -56,24 +68,40 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   backend: worker.backend,
   device: worker.device,
   slotsTotal: worker.slots_total,
+  contextLength: worker.context_length,
   running: 0,
 });
 
 /** A load that is under way. */
 interface RunningLoad extends Pick<WorkerView, "hiveId" | "backend" | "device"> {
+  /** Context that it is started with for somebody's sake; undefined for the usual. */
+  readonly contextLength: number | undefined;
   readonly model: string;
   readonly worker: Promise<WorkerView>;
 }
 
-const runningLoad = (model: string, placement: LoadOrWait, worker: Promise<WorkerView>): RunningLoad =>
-  placement.kind === "wait"
-    ? { ...placement.worker, model, worker }
-    : { model, hiveId: placement.hive.hiveId, backend: placement.backend, device: placement.device, worker };
+const runningLoad = (
+  model: string,
+  placement: LoadOrWait,
+  worker: Promise<WorkerView>,
+  contextLength: number | undefined,
+): RunningLoad => {
+  const { hiveId, backend, device } =
+    placement.kind === "wait" ? placement.worker : { ...placement, hiveId: placement.hive.hiveId };
+  return { model, hiveId, backend, device, worker, contextLength };
+};
 
-const suits = (load: RunningLoad, { hives, backend, device }: Where): boolean =>
+const suits = (load: RunningLoad, { hives, backend, device }: Where, contextLength: number | undefined): boolean =>
   (hives?.has(load.hiveId) ?? true) &&
   (backend === undefined || backend === load.backend) &&
-  (device === undefined || device === load.device);
+  (device === undefined || device === load.device) &&
+  (contextLength === undefined || contextLength <= (load.contextLength ?? 0));
+
+/** What a worker that is placed so is promised, and about what it will hold. */
+const memoryOf = ({ promised }: Load): Required<Pick<WorkerView, "promised" | "holds">> => ({
+  promised,
+  holds: { deviceMb: promised.deviceMb / memorySafety, ramMb: promised.ramMb / memorySafety },
+});
 
 /** Why a worker ended before it was ready. */
 export function loadFailure(worker: Worker, hiveName: string): RbeeError {
@@ -140,13 +168,13 @@ export function createLoading(options: {
     const { backend, device, evicts } = placement;
     const { hiveId } = placement.hive;
     const body = { ...spawnOptions(model), ...wishes, model, backend, device };
-    const deadline = performance.now() + freedWithinMs;
+    const { usually, afterEviction } = freedWithinMs;
+    const deadline = performance.now() + (evicts.length === 0 ? usually : afterEviction);
     for (;;)
       try {
         return await hive(hiveId).client.spawnWorker({ body });
       } catch (error) {
-        const late = evicts.length === 0 || performance.now() > deadline;
-        if (late || !tooLittle.has(toRbeeError(error).code)) throw error;
+        if (performance.now() > deadline || !tooLittle.has(toRbeeError(error).code)) throw error;
         await delay(lookAgainMs);
       }
   };
@@ -163,7 +191,7 @@ export function createLoading(options: {
       device: placement.device,
       slotsTotal: null,
       running: 0,
-      promised: placement.promised,
+      ...memoryOf(placement),
     };
     reservations.add(reservation);
     for (const { workerId } of placement.evicts) fresh.leaves(workerId);
@@ -171,20 +199,20 @@ export function createLoading(options: {
       await evict(model, placement);
       const worker = await spawn(model, placement, wishes);
       // Who comes before the hive's next heartbeat waits for this worker instead of starting another.
-      fresh.add({ ...viewOf(hiveId, worker), state: worker.state, promised: placement.promised });
+      fresh.add({ ...viewOf(hiveId, worker), state: worker.state, ...memoryOf(placement) });
       return worker;
     } finally {
       reservations.delete(reservation);
     }
   };
 
-  const bring = async (model: string, placement: LoadOrWait): Promise<WorkerView> => {
+  const bring = async (model: string, placement: LoadOrWait, wishes: Partial<WorkerSpawn>): Promise<WorkerView> => {
     if (placement.kind === "wait") return untilReady(placement.worker.hiveId, placement.worker.workerId);
     const { hiveId, name } = placement.hive;
     const startedAt = performance.now();
-    const worker = await start(model, placement);
+    const worker = await start(model, placement, wishes);
     const ready = await untilReady(hiveId, worker.worker_id).catch((error: unknown) => {
-      fresh.forget(worker.worker_id);
+      fresh.leaves(worker.worker_id);
       const failure = toRbeeError(error);
       if (countsAgainst(failure)) breaker.failed(model, hiveId, failure);
       throw error;
@@ -201,12 +229,13 @@ export function createLoading(options: {
     start,
     reserved: (hiveId) => [...reservations].filter((worker) => worker.hiveId === hiveId),
     share(model, placement, where = {}) {
-      const shared = [...running].find((load) => load.model === model && suits(load, where));
+      const wishes = contextWish(spawnOptions(model), where);
+      const shared = [...running].find((load) => load.model === model && suits(load, where, wishes.context_length));
       if (shared !== undefined) return shared.worker;
-      const worker = bring(model, placement)
+      const worker = bring(model, placement, wishes)
         .then((ready) => {
           tenure.ready(ready.workerId);
-          fresh.add(ready);
+          fresh.add(placement.kind === "load" ? { ...ready, ...memoryOf(placement) } : ready);
           return ready;
         })
         .catch((error: unknown) => {
@@ -214,7 +243,7 @@ export function createLoading(options: {
           throw error;
         })
         .finally(() => running.delete(load));
-      const load = runningLoad(model, placement, worker);
+      const load = runningLoad(model, placement, worker, wishes.context_length);
       running.add(load);
       return worker;
     },

@@ -52,10 +52,14 @@ const answering = (worker: WorkerView) =>
 const coming = (worker: WorkerView) => worker.state === "starting" || worker.state === "loading";
 const usable = (hive: HiveView) => hive.health === "healthy" || hive.health === "degraded";
 /** Whether a worker is where a request insists on. */
-const suits = ({ hiveId, backend, device }: Pick<WorkerView, "hiveId" | "backend" | "device">, where: Where) =>
+const suits = (
+  { hiveId, backend, device, contextLength }: Pick<WorkerView, "hiveId" | "backend" | "device" | "contextLength">,
+  where: Where,
+) =>
   (where.hives?.has(hiveId) ?? true) &&
   (where.backend === undefined || where.backend === backend) &&
-  (where.device === undefined || where.device === device);
+  (where.device === undefined || where.device === device) &&
+  (where.contextLength === undefined || (contextLength ?? where.contextLength) >= where.contextLength);
 const load = (worker: WorkerView) => worker.running / Math.max(1, worker.slotsTotal ?? 1);
 
 /** The first by the given keys, smaller first; undefined when there is none. */

@@ -18,6 +18,8 @@ export interface PreloadOptions {
   models: () => readonly string[];
   place: (model: string) => Placement;
   refusal: (model: string, placement: Extract<Placement, { kind: "refuse" }>) => RbeeError;
+  /** A hive was started again since its last heartbeat, or has been away. */
+  returned: (hiveId: string) => void;
   load: (model: string, placement: Extract<Placement, { kind: "load" | "wait" }>) => Promise<WorkerView>;
   log: Logger;
   now: () => number;
@@ -37,10 +39,12 @@ const isUp = ({ health, capabilities }: HiveState) =>
   (health === "healthy" || health === "degraded") && capabilities !== null;
 
 export function createPreload(options: PreloadOptions): Preload {
-  const { hives, models, place, refusal, load, log, now } = options;
+  const { hives, models, place, refusal, returned, load, log, now } = options;
   const states = new Map<string, PreloadState>();
   /** The number of the last heartbeat of each hive that is up; it counts from 0 again when a hive was started again. */
   const up = new Map<string, number>();
+  /** Hives that have been up before. */
+  const known = new Set<string>();
   const createdAt = now();
   let timer: NodeJS.Timeout | undefined;
 
@@ -89,6 +93,8 @@ export function createPreload(options: PreloadOptions): Preload {
       const before = up.get(hiveId);
       up.set(hiveId, heartbeat.seq);
       if (before !== undefined && heartbeat.seq >= before) continue;
+      if (before !== undefined || known.has(hiveId)) returned(hiveId);
+      known.add(hiveId);
       for (const { id } of capabilities.models) if (wanted.includes(id)) void attempt(id);
     }
   };

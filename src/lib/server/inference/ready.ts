@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RbeeError, toRbeeError, type ErrorCode, type WorkerSpawn } from "@rbee/contract";
 import { modelNotFound } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";
+import { contextWish } from "./context-wish.ts";
 import type { InFlight } from "./in-flight.ts";
 import { countsAgainst, type Loading } from "./loading.ts";
 import type { MemoryLine } from "./memory-line.ts";
@@ -173,7 +174,7 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
       ...where,
       model,
       avoid,
-      options: spawnOptions(model),
+      options: { ...spawnOptions(model), ...contextWish(spawnOptions(model), where) },
       failing: tried.failed.size === 0 ? breaker.open(model) : new Map([...breaker.open(model), ...tried.failed]),
       told: tried.told,
     });

@@ -104,6 +104,9 @@ export function createSupply(options: SupplyOptions): Supply {
     // Nobody asked for it yet, so nobody makes room for it.
     place: (model) => place({ ...requestFor(model), mayEvict: false }, fleet()),
     refusal: (model, placement) => refusal({ model }, placement, modelIds()),
+    returned: (hiveId) => {
+      fresh.forgetHive(hiveId);
+    },
     load: (model, placement) => loading.share(model, placement),
     log,
     now,

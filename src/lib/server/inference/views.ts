@@ -16,6 +16,8 @@ export interface WorkerView {
   /** Device id, for example `cuda:0`. */
   readonly device: string;
   readonly slotsTotal: number | null;
+  /** Tokens of context per slot; unknown when null or left out. */
+  readonly contextLength?: number | null;
   /** Requests it is answering: the greater of what its hive measured and what this queen has sent it. */
   readonly running: number;
   /** Seconds without work; unknown when left out. */
@@ -63,6 +65,8 @@ export interface Where {
   readonly hives?: ReadonlySet<string> | undefined;
   readonly backend?: Backend | undefined;
   readonly device?: string | undefined;
+  /** Tokens of context that a slot must have at least. */
+  readonly contextLength?: number | undefined;
 }
 
 /** Loading a model on a hive failed so often that it is left alone for a while. */

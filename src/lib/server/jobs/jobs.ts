@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
 import type { HivesService } from "#lib/server/hives/index.ts";
+import type { Hub } from "#lib/server/hub/index.ts";
 import type { InferenceService } from "#lib/server/inference/index.ts";
 import type { ModelsService } from "#lib/server/models/index.ts";
 import type { Provisioning } from "#lib/server/provisioning/index.ts";
@@ -35,6 +36,7 @@ export interface JobsOptions {
   /** The queen's data folder. */
   home: string;
   hives: Pick<HivesService, "registry" | "contact">;
+  hub: Pick<Hub, "needs">;
   models: Pick<ModelsService, "resolve">;
   inference: Pick<InferenceService, "chat" | "spawning">;
   provisioning: Provisioning;

@@ -1,17 +1,32 @@
 import {
-  chatChunkSchema,
   errorBodySchema,
+  finishReasonSchema,
   RbeeError,
   type ChatRequest,
   type FinishReason,
   type TaskRequest,
+  timingsSchema,
+  usageSchema,
   type Timings,
   type Usage,
 } from "@rbee/contract";
 import { narrate, progress } from "@rbee/jobs";
 import { createParser } from "eventsource-parser";
+import { z } from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Inference, Reply, ReplyFlow, RequestContext, WorkerView } from "#lib/server/inference/index.ts";
+
+/** What a task needs of a chunk; the whole of it would cost every token. */
+const chunkSchema = z.object({
+  choices: z.array(
+    z.object({
+      delta: z.object({ content: z.string().nullish(), reasoning_content: z.string().optional() }),
+      finish_reason: finishReasonSchema.nullable(),
+    }),
+  ),
+  usage: usageSchema.nullish(),
+  timings: timingsSchema.optional(),
+});
 
 /** Who is told how long the line is, at most this often. */
 const lookAtQueueMs = 1_000;
@@ -104,7 +119,7 @@ function read({ body }: Reply, signal: AbortSignal, sink: TokenSink): Promise<Om
       return;
     }
     const value: unknown = JSON.parse(data);
-    const chunk = chatChunkSchema.safeParse(value).data;
+    const chunk = chunkSchema.safeParse(value).data;
     if (chunk === undefined) {
       const body = errorBodySchema.safeParse(value).data;
       failure =

@@ -54,8 +54,7 @@ async function settled<T extends { readonly kind: string }>(
 const isRefusal = (decision: { readonly kind: string }): decision is Extract<Plan, { kind: "refused" }> =>
   decision.kind === "refused";
 
-const describe = (destination: Settled): string => {
-  if (destination.kind === "any") return "There is a machine for it.";
+const describe = (destination: Exclude<Settled, { kind: "any" }>): string => {
   if (destination.kind === "machine") return `${destination.name} is registered; no hive of it has reported yet.`;
   const { name, health, machine } = destination.hive;
   const registered = machine === null ? "" : ", and can be started over SSH";
@@ -74,7 +73,7 @@ export async function prepare(parts: PrepareParts, person: Person, task: TaskReq
     { timeoutMs: reportLimitMs + 5_000, message: `Looking for ${task.node ?? task.model}` },
     async (signal) => {
       const found = await settled((): Destination => destinationOf(task, household()), signal);
-      narrate({ action: "found", message: describe(found) });
+      if (found.kind !== "any") narrate({ action: "found", message: describe(found) });
       return found;
     },
   );

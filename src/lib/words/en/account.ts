@@ -46,6 +46,13 @@ export const account = {
   },
   settings: {
     title: "Settings",
+    household: {
+      title: "Household",
+      intro: "Everybody sees this name at the top of every page.",
+      name: "Name of the household",
+      done: "The household has its new name.",
+    },
+    queen: "The queen",
     intro: "How this queen runs. Change them in its environment or its configuration file, then start it again.",
     columns: { name: "Setting", value: "Value", source: "From" },
     sources: { flag: "flag", environment: "environment", file: "file", default: "default" },

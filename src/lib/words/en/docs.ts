@@ -38,10 +38,17 @@ export const docs = {
     intro: "Every error has one shape: message, type, param, code, and often a suggestion.",
     columns: { code: "Code", status: "Status", meaning: "Meaning" },
   },
-  tags: { service: "Service", inference: "Inference", hives: "Machines", household: "Household" } as Record<
-    string,
-    string
-  >,
+  tags: {
+    service: "Service",
+    inference: "Inference",
+    anthropic: "Anthropic's API",
+    ollama: "Ollama's API",
+    hives: "Machines",
+    jobs: "Jobs",
+    hub: "The hub",
+    models: "Models",
+    household: "Household",
+  } as Record<string, string>,
   copyLink: "Link to this endpoint",
   failed: "The API document could not be read.",
   try: "Use it from your apps",

@@ -129,7 +129,6 @@ export const models = {
     placement: {
       title: "Why here, why not there",
       intro: "Where a request for this model would go now.",
-      needs: (need: string, have: string) => `needs ${need}, ${have} free`,
       evicts: (models: string) => `stops ${models} for it`,
       asking: "Asking…",
       verdicts: {

@@ -17,7 +17,7 @@ export const load: PageServerLoad = (event) => {
     context: context ?? null,
     starters: q === "" ? locals.queen.hub.starters({ context }) : [],
     // Comes after the page, so that a slow hub holds up its own part alone.
-    found: q === "" ? null : asked(() => locals.queen.hub.search(query, event.request.signal)),
+    found: q === "" ? null : asked(event.request.signal, (signal) => locals.queen.hub.search(query, signal)),
     work: modelWork(locals, ({ operation }) => operation === "model_download"),
   };
 };

@@ -18,7 +18,7 @@ export interface DestinationView {
   readonly hasModel: boolean;
 }
 
-/** What is known of the model; null when nobody in the household has it, so that nothing is known before the hub is asked. */
+/** What is known of the model; null when neither the household nor the hub can tell. */
 export type ModelNeeds = Pick<HiveModel, "size_bytes" | "context_length" | "memory"> | null;
 
 export type Destination =

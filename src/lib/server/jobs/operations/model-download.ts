@@ -5,10 +5,12 @@ import {
   RbeeError,
   toRbeeError,
   type JobRequest,
+  type ModelReference,
   type ModelSource,
 } from "@rbee/contract";
 import { narrate, step } from "@rbee/jobs";
 import type { HivesService, HiveState } from "#lib/server/hives/index.ts";
+import type { Hub } from "#lib/server/hub/index.ts";
 import type { ModelsService } from "#lib/server/models/index.ts";
 import { performOnHive, type HiveJobParts } from "./hive-job.ts";
 import { hiveNamed } from "./hive-named.ts";
@@ -28,6 +30,7 @@ const neighboursLimitMs = 130_000;
 type Request = Extract<JobRequest, { operation: "model_download" }>;
 interface Parts extends HiveJobParts {
   readonly hives: Pick<HivesService, "registry" | "contact">;
+  readonly hub: Pick<Hub, "needs">;
   readonly models: Pick<ModelsService, "resolve">;
 }
 
@@ -49,7 +52,7 @@ export function modelDownload(parts: Parts, request: Request): Operation {
 
   const perform = async (): Promise<Record<string, unknown>> => {
     if (reference.kind === "name" && holdersOf(hives, model).length === 0) throw unknownModel(model);
-    const target = named ?? (await choose(hives, model));
+    const target = named ?? (await choose(parts, model, reference));
     const holders = holdersOf(hives, model);
     const here = holders.find(({ hive }) => hive === target);
     if (reference.kind === "name" && here !== undefined) {
@@ -91,9 +94,11 @@ export async function lookAgain({ contact }: Parts["hives"], hive: HiveState): P
   });
 }
 
-function choose(hives: Parts["hives"], model: string): Promise<HiveState> {
+function choose({ hives, hub }: Parts, model: string, reference: ModelReference): Promise<HiveState> {
   const options = { timeoutMs: placementLimitMs, message: `Finding a machine for ${model}` };
   return step("placement", options, async (signal) => {
+    const isNew = holdersOf(hives, model).length === 0;
+    const needs = isNew && reference.kind === "hub" ? await hub.needs(reference, signal) : null;
     for (const deadline = performance.now() + hiveWaitMs; ;) {
       const holders = holdersOf(hives, model);
       const views = hives.registry.all().map((hive) => ({
@@ -103,7 +108,7 @@ function choose(hives: Parts["hives"], model: string): Promise<HiveState> {
         machine: hive.capabilities,
         hasModel: holders.some((holder) => holder.hive === hive),
       }));
-      const choice = chooseDestination(views, holders[0]?.model ?? null);
+      const choice = chooseDestination(views, holders[0]?.model ?? needs);
       if (choice.kind === "chosen") {
         for (const reason of choice.reasons) narrate({ action: "considered", message: `${reason}.` });
         const { hiveId: hive_id, name } = choice;

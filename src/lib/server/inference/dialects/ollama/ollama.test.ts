@@ -6,7 +6,9 @@ import {
   type WorkerTelemetry,
 } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
-import { chatOf, chatShape, createTelling, runningOf, tagsOf } from "./index.ts";
+import { chatShape, createTelling } from "./answer.ts";
+import { runningOf, tagsOf } from "./models.ts";
+import { chatOf } from "./request.ts";
 
 const request = (fields: object) => parseInput(ollamaChatRequestSchema, { model: "bee:latest", ...fields });
 const head = {

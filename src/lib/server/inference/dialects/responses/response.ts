@@ -73,7 +73,6 @@ export function itemsOf({ choices }: ChatCompletion, responseId: string): Respon
   const choice = choices[0];
   if (choice === undefined) return [];
   const { content, reasoning_content: thinking, tool_calls: calls = [] } = choice.message;
-  const status = choice.finish_reason === "length" ? ("incomplete" as const) : ("completed" as const);
   const items: ResponseOutputItem[] = [];
   if (thinking !== undefined && thinking !== "")
     items.push({
@@ -87,7 +86,7 @@ export function itemsOf({ choices }: ChatCompletion, responseId: string): Respon
     items.push({
       type: "message",
       id: itemId("msg", responseId, items.length),
-      status,
+      status: "completed",
       role: "assistant",
       content: [{ type: "output_text", text: content, annotations: [], logprobs: [] }],
     });
@@ -98,8 +97,11 @@ export function itemsOf({ choices }: ChatCompletion, responseId: string): Respon
       call_id: call.id,
       name: call.function.name,
       arguments: call.function.arguments,
-      status,
+      status: "completed",
     });
+  // What was cut is the last thing that was begun.
+  const last = items.at(-1);
+  if (choice.finish_reason === "length" && last !== undefined) last.status = "incomplete";
   return items;
 }
 

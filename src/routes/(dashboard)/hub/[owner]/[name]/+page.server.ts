@@ -17,7 +17,7 @@ export const load: PageServerLoad = (event) => {
     repository,
     context: query.context ?? null,
     page: `${locals.queen.hub.url}/${repository}`,
-    found: asked(() => locals.queen.hub.repository({ repository, ...query }, event.request.signal)),
+    found: asked(event.request.signal, (signal) => locals.queen.hub.repository({ repository, ...query }, signal)),
     work: modelWork(locals, ({ input }) => String(input["model"]).startsWith(`hf:${repository}`)),
   };
 };

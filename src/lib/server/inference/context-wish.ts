@@ -1,0 +1,11 @@
+import { defaultContextLimit, type WorkerSpawn } from "@rbee/contract";
+import type { Where } from "./views.ts";
+
+/**
+ * What a worker must be started with, beside what the household decided, so that a request has the context that it
+ * insists on. Nothing, when workers of the model have that much anyway.
+ */
+export function contextWish({ context_length }: Partial<WorkerSpawn>, { contextLength }: Where): Partial<WorkerSpawn> {
+  const usual = context_length ?? defaultContextLimit;
+  return contextLength === undefined || contextLength <= usual ? {} : { context_length: contextLength };
+}

@@ -14,7 +14,7 @@ import {
 } from "@rbee/contract";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const demoModel = fileURLToPath(new URL("../../../models/bee-tiny/bee-tiny-q8_0.gguf", import.meta.url));
+export const demoModel = fileURLToPath(new URL("../../../models/bee-tiny/bee-tiny-q8_0.gguf", import.meta.url));
 
 export type ChatBody = Partial<ChatRequest> & Record<string, unknown>;
 

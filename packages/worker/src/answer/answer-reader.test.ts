@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Constraint } from "../engine/engine.ts";
 import { toolFormatOf, type ToolFormat } from "../tools/tool-format.ts";
-import { AnswerReader, type Piece, type ReadingOptions } from "./answer-reader.ts";
+import { AnswerReader, type Piece, type Reader, type ReadingOptions } from "./answer-reader.ts";
+import { ChannelReader } from "./channel-reader.ts";
 import { AfterThoughtsGuide, CallGuide } from "./call-guide.ts";
 
 const think = { open: "<think>", close: "</think>" };
@@ -15,8 +16,11 @@ interface Read {
 }
 
 /** Reads an answer that comes in these parts. */
-function read(parts: readonly string[], options: Partial<ReadingOptions>): Read {
-  const reader = new AnswerReader({ ...plain, ...options });
+function read(
+  parts: readonly string[],
+  options: Partial<ReadingOptions>,
+  reader: Reader = new AnswerReader({ ...plain, ...options }),
+): Read {
   const result: Read = { reasoning: "", content: "", calls: [] };
   const take = (pieces: readonly Piece[]) => {
     for (const piece of pieces) {
@@ -34,10 +38,14 @@ function read(parts: readonly string[], options: Partial<ReadingOptions>): Read 
 }
 
 /** Any way to cut a text into parts. */
-const cuts = (text: string) =>
-  fc
-    .uniqueArray(fc.nat(text.length), { maxLength: 12 })
-    .map((places) => [0, ...places.toSorted((a, b) => a - b)].map((from, at, all) => text.slice(from, all[at + 1])));
+const cuts = (text: string) => {
+  const characters = Array.from(text);
+  return fc
+    .uniqueArray(fc.nat(characters.length), { maxLength: 12 })
+    .map((places) =>
+      [0, ...places.toSorted((a, b) => a - b)].map((from, at, all) => characters.slice(from, all[at + 1]).join("")),
+    );
+};
 const however = (text: string, options: Partial<ReadingOptions>, expected: Partial<Read>) => {
   const nothing: Read = { reasoning: "", content: "", calls: [] };
   fc.assert(
@@ -49,6 +57,8 @@ const however = (text: string, options: Partial<ReadingOptions>, expected: Parti
 };
 
 const templates: Record<string, string> = {
+  harmony: "{{ tools }}<|start|><|channel|><|message|>",
+  tagged: "{{ tools }}<tool_call><function=><parameter=",
   hermes: "{{ tools }}<tool_call>",
   "llama-3": '{{ tools }}<|start_header_id|>{"name": "parameters"',
   mistral: "{{ tools }}[TOOL_CALLS]",
@@ -103,6 +113,32 @@ describe("AnswerReader", () => {
     however(`<think>hm</think>\n${written[name] ?? ""}`, { tools, reasoning: think }, { reasoning: "hm", calls });
   });
 
+  it("reads arguments between tags as their schema says", () => {
+    const tools = formatOf("tagged");
+    const schemas = new Map([
+      [
+        "f",
+        {
+          text: { type: "string" },
+          unit: { enum: ["a", "b"] },
+          count: { type: "integer" },
+          list: { type: "array" },
+          maybe: { type: ["string", "null"] },
+        },
+      ],
+    ]);
+    const call = (name: string, ...parameters: [string, string][]) =>
+      `<tool_call>\n<function=${name}>\n${parameters.map(([key, value]) => `<parameter=${key}>\n${value}\n</parameter>\n`).join("")}</function>\n</tool_call>`;
+    const text = '<b>"two"\n\n</b> \\ 🐝</p';
+    const long = call("f", ["text", text], ["unit", "a"], ["count", "12"], ["list", '[1, "x"]'], ["maybe", "7"]);
+    const given = { text, unit: "a", count: 12, list: [1, "x"], maybe: "7" };
+    const { calls } = read([long], { tools, schemas });
+    expect(calls.map((one) => JSON.parse(one.arguments) as unknown)).toEqual([given]);
+    however(`${long}\n${call("g")}`, { tools, schemas }, { calls: [...calls, { name: "g", arguments: "{}" }] });
+    however(call("f", ["text", ""]), { tools, schemas }, { calls: [{ name: "f", arguments: '{"text": ""}' }] });
+    however(call("f", ["maybe", "null"]), { tools, schemas }, { calls: [{ name: "f", arguments: '{"maybe": null}' }] });
+  });
+
   it("takes Llama's JSON as a call only at the beginning of an answer", () => {
     const tools = formatOf("llama-3");
     const call = '{"name": "f", "parameters": {"a": 1}}';
@@ -118,9 +154,44 @@ describe("AnswerReader", () => {
   });
 });
 
+describe("ChannelReader", () => {
+  const always = (text: string, expected: Partial<Read>) => {
+    fc.assert(
+      fc.property(cuts(text), (parts) => {
+        expect(read(parts, {}, new ChannelReader())).toEqual({ reasoning: "", content: "", calls: [], ...expected });
+      }),
+    );
+  };
+
+  it("tells thoughts, words and calls by their channels", () => {
+    const thought = "<|channel|>analysis<|message|>The user greets.<|end|>";
+    always(`${thought}<|start|>assistant<|channel|>final<|message|>Hi there`, {
+      reasoning: "The user greets.",
+      content: "Hi there",
+    });
+    const call = "<|channel|>commentary to=functions.get_x <|constrain|>json<|message|>";
+    always(`${thought}<|start|>assistant${call}{"a": 1}`, {
+      reasoning: "The user greets.",
+      calls: [{ name: "get_x", arguments: '{"a": 1}' }],
+    });
+    always(
+      `<|channel|>commentary<|message|>I look.<|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|>{}`,
+      {
+        content: "I look.",
+        calls: [{ name: "f", arguments: "{}" }],
+      },
+    );
+  });
+
+  it("gives plain text as it is, and no header as text", () => {
+    always("Hello", { content: "Hello" });
+    always("<|channel|>final", {});
+  });
+});
+
 describe("toolFormatOf", () => {
   it("knows no format where a template has no tools or writes calls in another way", () => {
-    for (const template of [null, "<tool_call>", "{{ tools }}", "{{ tools }}<tool_call>\n<function=x>\n<parameter=y>"])
+    for (const template of [null, "<tool_call>", "{{ tools }}", "{{ tools }}<tool_call>\n<arg_key>"])
       expect(toolFormatOf(template)).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import type { ReasoningMarkers } from "../templates/reasoning.ts";
 import { beginsWith, MarkerSearch, type Found } from "../text/marker-search.ts";
-import { CallReader } from "../tools/call-reader.ts";
+import { CallReader, type ToolSchemas } from "../tools/call-reader.ts";
 import type { ToolFormat } from "../tools/tool-format.ts";
 
 /** A part of an answer, in the order in which they come. */
@@ -10,18 +10,31 @@ export type Piece =
   | { readonly kind: "call"; readonly call: number; readonly name: string }
   | { readonly kind: "arguments"; readonly call: number; readonly text: string };
 
+/** Tells the parts of an answer apart. */
+export interface Reader {
+  /** Whether it is reading thoughts. */
+  readonly thinks: boolean;
+  /** Whether it called tools and the last call is complete. */
+  readonly calledWhole: boolean;
+  push(text: string): Piece[];
+  /** What was held back, when no more text comes. */
+  end(): Piece[];
+}
+
 export interface ReadingOptions {
   readonly reasoning: ReasoningMarkers | null;
   /** Whether the prompt ends inside the thoughts. */
   readonly opened: boolean;
   /** Null when no tool may be called. */
   readonly tools: ToolFormat | null;
+  /** What the tools take, where that is needed to read a call. */
+  readonly schemas?: ToolSchemas;
 }
 
 type Phase = "start" | "reasoning" | "before" | "content" | "calls";
 
 /** Tells apart, in an answer's text, what was thought, what is said and which tools are called. */
-export class AnswerReader {
+export class AnswerReader implements Reader {
   readonly #options: ReadingOptions;
   readonly #close: MarkerSearch;
   readonly #triggers: MarkerSearch;
@@ -154,7 +167,7 @@ export class AnswerReader {
     const { tools } = this.#options;
     if (tools === null) return null;
     this.#phase = "calls";
-    this.#calls = new CallReader(tools);
+    this.#calls = new CallReader(tools, this.#options.schemas ?? new Map());
     this.#readCalls(textOfCalls(tools, found), pieces);
     return null;
   }

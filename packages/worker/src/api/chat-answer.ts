@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { FinishReason, TokenLogprob } from "@rbee/contract";
-import type { AnswerReader, Piece } from "../answer/answer-reader.ts";
+import type { Reader, Piece } from "../answer/answer-reader.ts";
 import type { Vocabulary } from "../engine/engine.ts";
 import type { TextOrigin } from "../scheduler/index.ts";
 import type { SeenToken } from "../text/logprob-trail.ts";
@@ -35,7 +35,7 @@ function callId(short: boolean): string {
 /** One choice of a chat as it comes: its parts in order, and what it counts. */
 export class ChatAnswer {
   readonly #choice: number;
-  readonly #reader: AnswerReader | null;
+  readonly #reader: Reader | null;
   readonly #shortIds: boolean;
   readonly #vocabulary: Vocabulary;
   readonly #withLogprobs: boolean;

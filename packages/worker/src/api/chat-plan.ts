@@ -1,11 +1,13 @@
 import { RbeeError, type ChatRequest } from "@rbee/contract";
-import { AnswerReader, type ReadingOptions } from "../answer/answer-reader.ts";
+import { AnswerReader, type Reader, type ReadingOptions } from "../answer/answer-reader.ts";
+import { ChannelReader, channelMarkers, finalChannel } from "../answer/channel-reader.ts";
 import { AfterThoughtsGuide, CallGuide } from "../answer/call-guide.ts";
 import type { Engine, Vocabulary } from "../engine/engine.ts";
+import { isSchema } from "../grammar/schema-merge.ts";
 import type { GenerationRequest, Guide } from "../scheduler/index.ts";
 import type { Prompt, PromptMaker } from "../templates/chat-template.ts";
 import { opensReasoning, reasoningOf, type ReasoningMarkers } from "../templates/reasoning.ts";
-import { toolFormatOf, type ToolFormat } from "../tools/tool-format.ts";
+import { toolFormatOf, usesChannels, type ToolFormat } from "../tools/tool-format.ts";
 import { answerGrammar, type AnswerGrammar, type ToolUse } from "./grammars.ts";
 import { limitOf, samplingOf, stopsOf } from "./sampling.ts";
 
@@ -14,14 +16,18 @@ export interface ChatAbilities {
   readonly template: string | null;
   readonly toolFormat: ToolFormat | null;
   readonly reasoning: ReasoningMarkers | null;
+  /** Whether its answers are several messages on channels. */
+  readonly channels: boolean;
   /** Control tokens whose texts mark thoughts and calls. */
   readonly shown: ReadonlySet<number>;
 }
 
 export function chatAbilities(template: string | null, vocabulary: Vocabulary): ChatAbilities {
   const toolFormat = toolFormatOf(template);
-  const reasoning = reasoningOf(template);
+  const channels = usesChannels(template);
+  const reasoning = channels ? null : reasoningOf(template);
   const texts = [
+    ...(channels ? channelMarkers : []),
     ...(toolFormat === null
       ? []
       : [...toolFormat.triggers, toolFormat.open, toolFormat.close, ...toolFormat.call, toolFormat.separator]),
@@ -33,7 +39,7 @@ export function chatAbilities(template: string | null, vocabulary: Vocabulary): 
     const [token, ...others] = vocabulary.tokenize(marker, { markers: true, continued: true });
     if (token !== undefined && others.length === 0 && vocabulary.isMarker(token)) shown.add(token);
   }
-  return { template, toolFormat, reasoning, shown };
+  return { template, toolFormat, reasoning, channels, shown };
 }
 
 /** A chat request made ready to be computed. */
@@ -41,7 +47,7 @@ export interface ChatPlan {
   /** One for each choice. */
   readonly requests: readonly GenerationRequest[];
   /** Tells a choice's text apart; null when all of it is content. */
-  reader(): AnswerReader | null;
+  reader(): Reader | null;
   readonly shortIds: boolean;
   readonly thinks: boolean;
 }
@@ -74,7 +80,7 @@ const reserved = new Set(["messages", "tools", "add_generation_prompt", "bos_tok
 const thinkingSwitches = ["enable_thinking", "thinking"];
 
 /** The values that a request sets in the template. */
-function variablesOf(request: ChatRequest, { template, reasoning }: ChatAbilities): Record<string, unknown> {
+function variablesOf(request: ChatRequest, { template, reasoning, channels }: ChatAbilities): Record<string, unknown> {
   const variables: Record<string, unknown> = {};
   const mentions = (name: string) => template !== null && new RegExp(`\\b${name}\\b`, "u").test(template);
   const refuse = (param: string, why: string) =>
@@ -85,7 +91,7 @@ function variablesOf(request: ChatRequest, { template, reasoning }: ChatAbilitie
     for (const name of switches) variables[name] = effort !== "none";
     if (mentions("reasoning_effort") && effort !== "none") variables["reasoning_effort"] = effort;
     // A model that does not think is not thinking already.
-    const done = Object.keys(variables).length > 0 || (effort === "none" && reasoning === null);
+    const done = Object.keys(variables).length > 0 || (effort === "none" && reasoning === null && !channels);
     if (!done) throw refuse("reasoning_effort", "has no such setting");
   }
   for (const [name, value] of Object.entries(request.chat_template_kwargs ?? {})) {
@@ -108,6 +114,10 @@ export function chatPrompt(request: ChatRequest, prompts: PromptMaker, abilities
     tools: use === null ? [] : (request.tools ?? []),
     variables: variablesOf(request, abilities),
   });
+}
+
+function propertiesOf(schema: unknown): Readonly<Record<string, unknown>> {
+  return isSchema(schema) && isSchema(schema["properties"]) ? schema["properties"] : {};
 }
 
 function guideOf(grammar: AnswerGrammar, reading: ReadingOptions): Guide | null {
@@ -139,12 +149,14 @@ export function chatPlan(
     contextLength: engine.facts.contextLength,
     param: "messages",
   });
-  const grammar = answerGrammar(engine, request, use);
-  const { reasoning } = abilities;
+  const { reasoning, channels } = abilities;
+  const grammar = answerGrammar(engine, request, use, channels ? finalChannel : "");
+
   const reading: ReadingOptions = {
     reasoning,
     opened: reasoning !== null && opensReasoning(prompt.end, reasoning),
     tools: use?.format ?? null,
+    schemas: new Map(use?.tools.map(({ function: { name, parameters } }) => [name, propertiesOf(parameters)])),
   };
   const stop = stopsOf(request.stop);
   const logprobs = request.logprobs === true ? (request.top_logprobs ?? 0) : null;
@@ -160,8 +172,8 @@ export function chatPlan(
       shown: abilities.shown,
       logprobs,
     })),
-    reader: () => (plain ? null : new AnswerReader(reading)),
+    reader: () => (channels ? new ChannelReader() : plain ? null : new AnswerReader(reading)),
     shortIds: use?.format.shortIds ?? false,
-    thinks: reasoning !== null,
+    thinks: reasoning !== null || channels,
   };
 }

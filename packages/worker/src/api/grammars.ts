@@ -1,8 +1,9 @@
 import { RbeeError, type ChatRequest, type Tool } from "@rbee/contract";
 import type { Engine, Grammar } from "../engine/engine.ts";
-import { either, GrammarBuilder, type Expression } from "../grammar/gbnf.ts";
+import { either, GrammarBuilder, literal, sequence, type Expression } from "../grammar/gbnf.ts";
 import { objectExpression, schemaExpression } from "../grammar/json-schema.ts";
 import { SchemaProblem } from "../grammar/schema-problem.ts";
+import { taggedExpression } from "../tools/tagged-grammar.ts";
 import { callsExpression, type CallableTool } from "../tools/tool-grammar.ts";
 import type { ToolFormat } from "../tools/tool-format.ts";
 
@@ -61,14 +62,21 @@ function answerExpression(grammar: GrammarBuilder, format: NonNullable<ChatReque
  * The arguments of a call. What a grammar cannot say of them is refused where arguments were promised to match, and
  * left to the model where it may choose: half of a schema is better than a tool that cannot be used.
  */
-function parametersExpression(grammar: GrammarBuilder, tool: Tool, index: number, exact: boolean): Expression {
+function parametersExpression(
+  grammar: GrammarBuilder,
+  { format }: ToolUse,
+  tool: Tool,
+  index: number,
+  exact: boolean,
+): Expression {
   const { parameters } = tool.function;
   const schema = { type: "object", ...(parameters ?? { properties: {} }) };
+  const write = format.arguments === "json" ? schemaExpression : taggedExpression;
   try {
-    return schemaExpression(grammar, schema, { lenient: !exact });
+    return write(grammar, schema, { lenient: !exact });
   } catch (error) {
     if (!(error instanceof SchemaProblem)) throw error;
-    if (!exact) return objectExpression(grammar);
+    if (!exact && format.arguments === "json") return objectExpression(grammar);
     throw refused(error, `tools[${index}].function.parameters`);
   }
 }
@@ -76,7 +84,13 @@ function parametersExpression(grammar: GrammarBuilder, tool: Tool, index: number
 function callable(grammar: GrammarBuilder, use: ToolUse, all: readonly Tool[]): CallableTool[] {
   return use.tools.map((tool) => ({
     name: tool.function.name,
-    parameters: parametersExpression(grammar, tool, all.indexOf(tool), use.forced || tool.function.strict === true),
+    parameters: parametersExpression(
+      grammar,
+      use,
+      tool,
+      all.indexOf(tool),
+      use.forced || tool.function.strict === true,
+    ),
   }));
 }
 
@@ -96,20 +110,24 @@ export interface AnswerGrammar {
 }
 
 /**
- * Makes the grammars of a chat request.
+ * Makes the grammars of a chat request. `lead` is what the model writes before what a person sees.
  * @throws {RbeeError} `invalid_request`, which names what cannot be enforced and where it stands.
  */
-export function answerGrammar(engine: Engine, request: ChatRequest, use: ToolUse | null): AnswerGrammar {
+export function answerGrammar(engine: Engine, request: ChatRequest, use: ToolUse | null, lead: string): AnswerGrammar {
   if (request.grammar !== undefined) return { whole: readGrammar(engine, request.grammar, "grammar"), calls: null };
   const format = request.response_format ?? { type: "text" };
   const builder = new GrammarBuilder();
+  const leading = use?.forced === true || format.type !== "text";
   const calls =
     use === null
       ? null
-      : callsExpression(builder, use.format, callable(builder, use, request.tools ?? []), use.parallel);
+      : callsExpression(builder, use.format, callable(builder, use, request.tools ?? []), {
+          parallel: use.parallel,
+          leading,
+        });
   if (calls !== null && use?.forced === true) return { whole: finished(engine, builder, calls, "tools"), calls: null };
   if (format.type !== "text") {
-    const answer = answerExpression(builder, format);
+    const answer = sequence(literal(lead), answerExpression(builder, format));
     const root = calls === null ? answer : either([answer, calls]);
     return { whole: finished(engine, builder, root, "response_format"), calls: null };
   }

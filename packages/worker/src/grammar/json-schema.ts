@@ -482,5 +482,19 @@ export function schemaExpression(grammar: GrammarBuilder, schema: unknown, optio
   return new SchemaReader(grammar, schema, options).value(schema, []);
 }
 
+/**
+ * The same for a part of a schema, which stands at `path` and may refer to the whole.
+ * @throws {SchemaProblem}
+ */
+export function partExpression(
+  grammar: GrammarBuilder,
+  root: unknown,
+  part: unknown,
+  path: SchemaPath,
+  options: SchemaOptions = {},
+): Expression {
+  return new SchemaReader(grammar, root, options).value(part, path);
+}
+
 /** Any JSON object. */
 export const objectExpression = (grammar: GrammarBuilder): Expression => anyJson(grammar).object;

@@ -1,13 +1,17 @@
+import { JsonArguments, TaggedArguments, type ArgumentReader } from "./argument-readers.ts";
 import type { ToolFormat } from "./tool-format.ts";
 
 /** What a text of tool calls brings, in this order: a call's name, then its arguments in pieces. */
 export type CallPiece =
   { readonly kind: "call"; readonly name: string } | { readonly kind: "arguments"; readonly text: string };
 
+/** The properties of each tool's arguments, by the tool's name. */
+export type ToolSchemas = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+
 type State =
   | { readonly is: "fixed"; readonly parts: readonly string[]; readonly next: "name" | "arguments" | "after" }
   | { readonly is: "name" }
-  | { readonly is: "arguments" }
+  | { readonly is: "arguments"; readonly reader: ArgumentReader }
   | { readonly is: "after" }
   | { readonly is: "done" };
 
@@ -20,17 +24,17 @@ const partsOf = (text: string) => text.split(/\s+/u).filter((part) => part !== "
  */
 export class CallReader {
   readonly #format: ToolFormat;
+  readonly #tools: ToolSchemas;
+  #called = "";
   #state: State;
   #text = "";
   /** All since the last whole call, in case that it is none. */
   #unfinished = "";
-  #depth = 0;
-  #inString = false;
-  #escaped = false;
   #failed = false;
 
-  constructor(format: ToolFormat) {
+  constructor(format: ToolFormat, tools: ToolSchemas) {
     this.#format = format;
+    this.#tools = tools;
     this.#state = { is: "fixed", parts: partsOf(format.open + format.call[0]), next: "name" };
   }
 
@@ -75,7 +79,7 @@ export class CallReader {
       case "name":
         return this.#name(pieces);
       case "arguments":
-        return this.#arguments(pieces);
+        return this.#arguments(pieces, this.#state.reader);
       case "after":
         return this.#after();
       case "done":
@@ -85,11 +89,17 @@ export class CallReader {
     }
   }
 
+  #argumentReader(): ArgumentReader {
+    if (this.#format.arguments === "json") return new JsonArguments();
+    const [end = ""] = partsOf(this.#format.call[2]);
+    return new TaggedArguments(this.#tools.get(this.#called) ?? {}, end);
+  }
+
   #fixed(parts: readonly string[], next: "name" | "arguments" | "after"): boolean {
     const [part, ...others] = parts;
     if (part === undefined) {
       // Names follow directly; before arguments there may be white space.
-      this.#state = { is: next };
+      this.#state = next === "arguments" ? { is: next, reader: this.#argumentReader() } : { is: next };
       return true;
     }
     const text = this.#text.trimStart();
@@ -109,42 +119,27 @@ export class CallReader {
       return false;
     }
     pieces.push({ kind: "call", name });
+    this.#called = name;
     this.#unfinished = "";
     this.#text = this.#text.slice(name.length);
     this.#state = { is: "fixed", parts: partsOf(this.#format.call[1]), next: "arguments" };
     return true;
   }
 
-  #arguments(pieces: CallPiece[]): boolean {
-    if (this.#depth === 0) this.#text = this.#text.trimStart();
+  #arguments(pieces: CallPiece[], reader: ArgumentReader): boolean {
     if (this.#text === "") return false;
-    if (this.#depth === 0 && !this.#text.startsWith("{")) {
+    const read = reader.push(this.#text);
+    this.#text = "";
+    if (read === "failed") {
       this.#failed = true;
       return false;
     }
-    const end = this.#endOfObject();
-    const text = end === -1 ? this.#text : this.#text.slice(0, end);
-    pieces.push({ kind: "arguments", text });
-    this.#text = this.#text.slice(text.length);
+    if (read.json !== "") pieces.push({ kind: "arguments", text: read.json });
     this.#unfinished = "";
-    if (end === -1) return false;
+    if (read.rest === null) return false;
+    this.#text = read.rest;
     this.#state = { is: "fixed", parts: partsOf(this.#format.call[2]), next: "after" };
     return true;
-  }
-
-  /** Where the object that is being read ends; -1 when that is still to come. */
-  #endOfObject(): number {
-    for (let at = 0; at < this.#text.length; at++) {
-      const character = this.#text[at];
-      if (this.#escaped) this.#escaped = false;
-      else if (this.#inString) {
-        if (character === "\\") this.#escaped = true;
-        else if (character === '"') this.#inString = false;
-      } else if (character === '"') this.#inString = true;
-      else if (character === "{" || character === "[") this.#depth++;
-      else if ((character === "}" || character === "]") && --this.#depth === 0) return at + 1;
-    }
-    return -1;
   }
 
   #after(): boolean {

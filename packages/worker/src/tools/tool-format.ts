@@ -1,6 +1,6 @@
 /**
- * How a model writes tool calls, as its chat template shows: texts around names and arguments, the latter being JSON
- * objects. White space in these texts stands for any little white space.
+ * How a model writes tool calls, as its chat template shows: texts around names and arguments. White space in these
+ * texts stands for any little white space.
  */
 export interface ToolFormat {
   readonly name: string;
@@ -11,9 +11,13 @@ export interface ToolFormat {
   /** Before the first call and after the last. */
   readonly open: string;
   readonly close: string;
+  /** Before `open`, where an answer must begin with a call. */
+  readonly lead: string;
   /** Before a call's name, between name and arguments, and after the arguments. */
   readonly call: readonly [before: string, between: string, after: string];
   readonly separator: string;
+  /** Arguments are a JSON object, or each stands between tags with its name. */
+  readonly arguments: "json" | "tagged";
   /** Whether the model can make several calls at once. */
   readonly parallel: boolean;
   /** Whether ids must be nine letters and digits, as some templates insist. */
@@ -25,7 +29,16 @@ const json = (name: string, argumentsName: string): ToolFormat["call"] => [
   `", "${argumentsName}": `,
   "}",
 ];
-const plain = { startTriggers: [], open: "", close: "", separator: "", parallel: true, shortIds: false } as const;
+const plain = {
+  startTriggers: [],
+  lead: "",
+  open: "",
+  close: "",
+  separator: "",
+  arguments: "json",
+  parallel: true,
+  shortIds: false,
+} as const;
 
 const hermes: ToolFormat = {
   ...plain,
@@ -33,6 +46,12 @@ const hermes: ToolFormat = {
   triggers: ["<tool_call>"],
   call: ['<tool_call>\n{"name": "', '", "arguments": ', "}\n</tool_call>"],
   separator: "\n",
+};
+const taggedCalls: ToolFormat = {
+  ...hermes,
+  name: "tagged",
+  call: ["<tool_call>\n<function=", ">\n", "</function>\n</tool_call>"],
+  arguments: "tagged",
 };
 const llama3: ToolFormat = {
   ...plain,
@@ -90,14 +109,30 @@ const phi4: ToolFormat = {
 };
 const granite: ToolFormat = { ...phi4, name: "granite", close: "]" };
 
+const harmony: ToolFormat = {
+  ...plain,
+  name: "harmony",
+  triggers: ["<|channel|>commentary to=functions.", "<|start|>assistant to=functions."],
+  lead: "<|channel|>commentary to=functions.",
+  call: ["", " <|constrain|>json<|message|>", ""],
+  parallel: false,
+};
+
+/** Whether answers are several messages on channels, as OpenAI's open models write them. */
+export function usesChannels(template: string | null): boolean {
+  return template !== null && ["<|channel|>", "<|message|>", "<|start|>"].every((marker) => template.includes(marker));
+}
+
 /** The way in which a template writes calls; null when it knows no tools, or a way that is not known here. */
 export function toolFormatOf(template: string | null): ToolFormat | null {
   if (template === null || !/\btools\b/u.test(template)) return null;
   const has = (...texts: readonly string[]) => texts.every((text) => template.includes(text));
+  if (usesChannels(template)) return harmony;
   if (has("[TOOL_CALLS]", "[ARGS]")) return mistralArgs;
   if (has("[TOOL_CALLS]")) return mistral;
   if (has("<｜tool▁calls▁begin｜>")) return has("```json") ? deepseek : deepseekV31;
   if (has("<|tool_call|>")) return has("<|/tool_call|>") ? phi4 : granite;
+  if (has("<tool_call>", "<function=", "<parameter=")) return taggedCalls;
   // Others write `<tool_call>` around something that is not JSON.
   if (has("<tool_call>") && !has("<function=") && !has("<arg_key>")) return hermes;
   if (has("<function=") && !has("<parameter=")) return functionTag;

@@ -16,17 +16,18 @@ function loose(text: string): Expression {
   return sequence(...parts.flatMap((part, index) => (index === 0 ? [part] : ["[ \\n]{0,2}", part])));
 }
 
-/** Calls of these tools, one or more, as the format writes them. */
+/** Calls of these tools, one or more, as the format writes them: after their announcement, or from the beginning. */
 export function callsExpression(
   grammar: GrammarBuilder,
   format: ToolFormat,
   tools: readonly CallableTool[],
-  parallel: boolean,
+  { parallel, leading }: { readonly parallel: boolean; readonly leading: boolean },
 ): Expression {
   const [before, between, after] = format.call;
   const calls = tools.map(({ name, parameters }) => sequence(literal(name), loose(between), grammar.rule(parameters)));
   const call = grammar.rule(sequence(loose(before), grammar.rule(either(calls)), loose(after)));
   const more =
     parallel && format.parallel ? grammar.repeat(sequence(loose(format.separator), call), 0, mostCalls - 1) : '""';
-  return grammar.rule(sequence(loose(format.open), call, more, loose(format.close)));
+  const lead = leading ? literal(format.lead) : '""';
+  return grammar.rule(sequence(lead, loose(format.open), call, more, loose(format.close)));
 }

@@ -53,8 +53,8 @@ const server = createServer((request, response) => {
   request.headers["x-forwarded-proto"] = forwarded === "https" ? "https" : "http";
   handler(request, response);
 });
-// A chat may last longer than Node's five minutes for one request.
-server.requestTimeout = 0;
+// For receiving a request, not for answering it. The API's own limit is shorter, and says so in an error.
+server.requestTimeout = 10 * 60_000;
 server.keepAliveTimeout = 15_000;
 
 let stopping = false;

@@ -431,6 +431,8 @@ export class RbeeError extends Error {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (this.retryAfterS !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(this.retryAfterS)));
     if (this.status === 401) headers["www-authenticate"] = "Bearer";
+    // The rest of a request that came too slowly is not waited for.
+    if (this.status === 408) headers["connection"] = "close";
     return headers;
   }
 

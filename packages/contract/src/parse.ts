@@ -11,6 +11,18 @@ function paramOf(path: readonly PropertyKey[], unknownKey?: string): string {
   );
 }
 
+type Issue = z.core.$ZodIssue;
+const depth = (issues: readonly Issue[]) => Math.max(...issues.map(({ path }) => path.length));
+
+/** Of something that may be one of several, the issues of the one that it came closest to; that one was meant. */
+function meant(issue: Issue): Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const alternatives = issue.errors.map((issues) => issues.flatMap(meant)).filter((issues) => issues.length > 0);
+  const closest = alternatives.toSorted((a, b) => depth(b) - depth(a))[0];
+  if (closest === undefined || depth(closest) === 0) return [issue];
+  return closest.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
 /**
  * Parses what came from outside.
  * @throws {RbeeError} `invalid_request`: `param` names the first failing field and `details.fields` all of them.
@@ -18,11 +30,13 @@ function paramOf(path: readonly PropertyKey[], unknownKey?: string): string {
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const fields = result.error.issues.flatMap((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ param: paramOf(issue.path, key), message: "is not supported here" }))
-      : [{ param: paramOf(issue.path), message: issue.message }],
-  );
+  const fields = result.error.issues
+    .flatMap(meant)
+    .flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => ({ param: paramOf(issue.path, key), message: "is not supported here" }))
+        : [{ param: paramOf(issue.path), message: issue.message }],
+    );
   const first = fields[0] ?? { param: "", message: "is invalid" };
   throw new RbeeError(
     "invalid_request",

@@ -2,6 +2,8 @@ import { run, tryRun } from "./run.ts";
 
 /** A bridge of this run's own, with one link per test host. */
 export interface TestNetwork {
+  /** The address by which its hosts reach this machine. */
+  readonly address: string;
   /** A host's network namespace and address on a link of its own. */
   join(name: string): Promise<NetworkPlace>;
   remove(): Promise<void>;
@@ -28,6 +30,7 @@ export async function createNetwork(): Promise<TestNetwork> {
   await run("ip", ["address", "add", `10.77.${number}.1/24`, "dev", bridge]);
   await run("ip", ["link", "set", bridge, "up"]);
   return {
+    address: `10.77.${number}.1`,
     async join() {
       const index = places.length + 2;
       const namespace = `${bridge}-${index}`;

@@ -229,7 +229,7 @@ describe("what the doctor finds wrong in the household", () => {
               tokens_per_s: null,
               idle_s: null,
             },
-            ...{ stops_in_s: null, queued: null, restarts: 0, error },
+            ...{ stops_in_s: null, queued: null, restarts: 0, error, context_length: null },
           },
         ],
       }),

@@ -95,10 +95,7 @@ describe("rbee model search", () => {
     const asked = await place.rbee(["model", "search", "qwen3", "8b", "--limit", "5", "--context", "4096"]);
     expect([asked.exitCode, shown(asked.out)]).toEqual([
       0,
-      [
-        "REPOSITORY                  PARAMS  PULLS  FITS IN Q4",
-        "Qwen/Qwen3-8B-GGUF (gated)    8.2B   123k  ● attic  ○ cellar",
-      ],
+      ["PARAMS  PULLS  FITS IN Q4         REPOSITORY", "  8.2B   123k  ● attic  ○ cellar  Qwen/Qwen3-8B-GGUF (gated)"],
     ]);
     expect(asked.error).toContain("● fits");
   });

@@ -48,10 +48,11 @@ export function foundTable(models: readonly HubModel[]): string {
   if (models.length === 0) return "";
   const mark = ({ gated, private: own }: HubModel) => (gated ? " (gated)" : own ? " (private)" : "");
   return table(models, [
-    { title: "REPOSITORY", cell: (model) => `${model.repository}${mark(model)}` },
     { title: "PARAMS", cell: ({ parameters }) => short(parameters), align: "right" },
     { title: "PULLS", cell: ({ downloads }) => short(downloads), align: "right" },
     { title: "FITS IN Q4", cell: ({ fits }) => fitCell(fits) },
+    // Last, so that a long name widens no other line.
+    { title: "REPOSITORY", cell: (model) => `${model.repository}${mark(model)}` },
   ]);
 }
 

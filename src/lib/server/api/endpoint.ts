@@ -5,13 +5,14 @@ import {
   type Endpoint,
   type Owner,
   type PathParams,
-  type RbeeError,
+  RbeeError,
 } from "@rbee/contract";
 import type { RequestEvent } from "@sveltejs/kit";
 import type { z } from "zod";
 import type { ClientInfo, Person } from "#lib/server/accounts/index.ts";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Queen } from "#lib/server/queen.ts";
+import { BodyTime, tooSlow } from "./body-time.ts";
 import { errorText } from "./error-shape.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
 
@@ -76,6 +77,30 @@ function render(endpoint: Endpoint, result: unknown): Response {
   return Response.json(result, { status: endpoint.status });
 }
 
+async function textOf({ body, signal }: Request): Promise<string> {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const late = Promise.withResolvers<never>();
+  const time = new BodyTime(() => {
+    late.reject(tooSlow());
+  });
+  let text = "";
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late.promise]);
+      if (done) return text + decoder.decode();
+      time.arrived(value.length);
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch (cause) {
+    if (cause instanceof RbeeError) throw cause;
+    throw signal.aborted ? clientLeft(cause) : tooLarge(cause);
+  } finally {
+    time.end();
+  }
+}
+
 const arrivalOf = ({ locals, params, request, url }: RequestEvent): Arrival => ({
   ...locals,
   params,
@@ -83,10 +108,7 @@ const arrivalOf = ({ locals, params, request, url }: RequestEvent): Arrival => (
   headers: request.headers,
   signal: request.signal,
   header: (name) => request.headers.get(name),
-  text: () =>
-    request.text().catch((cause: unknown) => {
-      throw request.signal.aborted ? clientLeft(cause) : tooLarge(cause);
-    }),
+  text: () => textOf(request),
 });
 
 /**

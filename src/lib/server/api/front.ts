@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { queenEndpoints, type Endpoint } from "@rbee/contract";
+import { queenEndpoints, type Endpoint, RbeeError } from "@rbee/contract";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Front } from "#lib/server/queen.ts";
 import { appCalls } from "./app-calls.ts";
+import { BodyTime, tooSlow } from "./body-time.ts";
 import { clientAt } from "./client-info.ts";
 import { allowOrigins } from "./cors.ts";
 import { toldError } from "./endpoint.ts";
 import { errorText } from "./error-shape.ts";
 import { identify } from "./identify.ts";
+import { isApiPath } from "./page-guard.ts";
 import { clientLeft, perform, tooLarge, type Arrival } from "./perform.ts";
 import { requestIdOf } from "./request-id.ts";
 
@@ -31,29 +33,36 @@ function readText(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const refuse = () => {
+    const time = new BodyTime(() => {
+      refuse(tooSlow());
+    });
+    const refuse = (error: RbeeError) => {
+      time.end();
       // What still comes is read and forgotten, so that the connection can be used again.
       request.off("data", onData).resume();
-      reject(tooLarge());
+      reject(error);
     };
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bodyLimit) refuse();
+      time.arrived(chunk.length);
+      if (bytes > bodyLimit) refuse(tooLarge());
       else chunks.push(chunk);
     };
     if (Number(request.headers["content-length"] ?? 0) > bodyLimit) {
-      refuse();
+      refuse(tooLarge());
       return;
     }
     request
       .on("data", onData)
       .once("end", () => {
+        time.end();
         resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
       })
       .once("error", (cause) => {
         reject(clientLeft(cause));
       })
       .once("close", () => {
+        time.end();
         if (!request.readableEnded) reject(clientLeft());
       });
   });
@@ -69,6 +78,33 @@ function headersOf(request: IncomingMessage): Headers {
 function sendText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
   response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
 }
+
+function sendError(response: ServerResponse, error: RbeeError, path: string, requestId: string): void {
+  sendText(
+    response,
+    error.status,
+    { ...error.headers(), "x-request-id": requestId },
+    errorText(error, path, requestId),
+  );
+}
+
+/** Whether it is an address of the API that cannot be decoded. SvelteKit would answer it with a page. */
+function isMalformed(address: string): boolean {
+  if (!address.includes("%")) return false;
+  const [path = ""] = address.split("?", 1);
+  if (!isApiPath(path)) return false;
+  try {
+    // The bundler drops a call whose result nobody uses.
+    return decodeURI(path) === "";
+  } catch {
+    return true;
+  }
+}
+
+const malformedAddress = () =>
+  new RbeeError("invalid_request", "The address cannot be read: a % in it begins no character.", {
+    suggestion: "Percent-encode the address as UTF-8.",
+  });
 
 function sendReply(response: ServerResponse, status: number, { headers, body }: Reply): void {
   if (typeof body === "string") {
@@ -127,13 +163,7 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
       );
   } catch (thrown) {
     const error = toldError(thrown, requestId);
-    if (!response.destroyed)
-      sendText(
-        response,
-        error.status,
-        { ...error.headers(), "x-request-id": requestId },
-        errorText(error, row.path, requestId),
-      );
+    if (!response.destroyed) sendError(response, error, row.path, requestId);
   }
 }
 
@@ -144,6 +174,15 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
  */
 export const appFront: Front = (request, response) => {
   if (allowOrigins(currentQueen().settings.corsOrigins, request, response)) return true;
+  if (isMalformed(request.url ?? "")) {
+    sendError(
+      response,
+      malformedAddress(),
+      request.url ?? "",
+      requestIdOf(request.headersDistinct["x-request-id"]?.[0]),
+    );
+    return true;
+  }
   const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);
   if (found === undefined) return false;
   const { authorization, host, "x-api-key": apiKey } = request.headers;

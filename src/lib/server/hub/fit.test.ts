@@ -2,19 +2,19 @@ import { defaultSlots, estimateMemory, memorySafety, workerTelemetrySchema, type
 import { hiveSettings } from "@rbee/settings";
 import { describe, expect, it } from "vitest";
 import { capabilities, heartbeat, hiveModel, newHiveId } from "#lib/server/testing/index.ts";
-import { fitOn, memoryNeed, type DeviceMemory, type HiveMemory, type ModelShape } from "./fit.ts";
+import { fitOn, memoryNeedOn, type DeviceMemory, type HiveMemory, type ModelShape } from "./fit.ts";
 import { hiveMemory } from "./hive-memory.ts";
 import { starterFacts, starters } from "./starters.ts";
 
 const mb = 1024 * 1024;
 const model: ModelShape = { sizeBytes: 4_000 * mb, trainedContext: 32_768, facts: null };
 const cpu = (freeMb: number | null, unloadedMb = freeMb): DeviceMemory => ({
-  ...{ id: "cpu", backend: "cpu" },
+  ...{ id: "cpu", backend: "cpu", sharesRam: true },
   freeMb,
   unloadedMb,
 });
 const cuda = (freeMb: number | null, unloadedMb = freeMb, index = 0): DeviceMemory => ({
-  ...{ id: `cuda:${index}`, backend: "cuda" },
+  ...{ id: `cuda:${index}`, backend: "cuda", sharesRam: false },
   freeMb,
   unloadedMb,
 });
@@ -25,6 +25,7 @@ const fit = (devices: DeviceMemory[], change: Partial<HiveMemory> = {}, there: s
     health: "healthy",
     devices,
     diskFreeMb: 50_000,
+    slots: 4,
     ...change,
   };
   return fitOn(model, hive, { contextLength: undefined, there });
@@ -43,8 +44,10 @@ describe("whether a model fits on a hive", () => {
     const asked = { backend: "cpu", slots: defaultSlots, contextLength: 4_096 } as const;
     const demanded = estimateMemory({ sizeBytes, trainedContext, facts }, asked).device_mb * memorySafety;
     const shape = { sizeBytes, trainedContext, facts };
-    expect(memoryNeed(shape, "cpu", 4_096)).toBe(Math.ceil(demanded));
-    expect(memoryNeed(shape, "cpu", 16_384)).toBeGreaterThan(memoryNeed(shape, "cpu", undefined));
+    expect(memoryNeedOn(shape, cpu(null), { slots: defaultSlots, contextLength: 4_096 })).toBe(Math.ceil(demanded));
+    expect(memoryNeedOn(shape, cpu(null), { slots: defaultSlots, contextLength: 16_384 })).toBeGreaterThan(
+      memoryNeedOn(shape, cpu(null), { slots: defaultSlots, contextLength: undefined }),
+    );
   });
 
   it.each([
@@ -115,6 +118,20 @@ describe("the memory of a hive", () => {
     });
     expect(seen({ workers: [onCpu] }).devices).toEqual([cpu(6_000, 8_000), cuda(2_000)]);
     expect(hiveMemory({ ...seen(), capabilities: null, heartbeat: null }).devices).toEqual([]);
+  });
+
+  it("is no more than the hive may take in all", () => {
+    const limited = { ...told, memory_limit_mb: 3_000 };
+    const onCpu = workerTelemetrySchema.parse({
+      ...worker,
+      backend: "cpu",
+      device: "cpu",
+      rss_mb: 2_000,
+      vram_mb: null,
+    });
+    const hive = { hiveId, name: "attic", health: "healthy" as const, capabilities: limited };
+    const { devices } = hiveMemory({ ...hive, heartbeat: heartbeat(hiveId, { node, workers: [onCpu] }) });
+    expect(devices[0]).toEqual(cpu(1_000, 3_000));
   });
 
   it("takes a worker's share of a GPU from its model when the GPU does not tell", () => {

@@ -1,8 +1,5 @@
 import {
-  defaultSlots,
-  estimateMemory,
-  memorySafety,
-  unknownMemoryFacts,
+  memoryNeed,
   type Backend,
   type FitVerdict,
   type Health,
@@ -14,6 +11,8 @@ import {
 export interface DeviceMemory {
   readonly id: string;
   readonly backend: Backend;
+  /** Whether it computes in main memory. */
+  readonly sharesRam: boolean;
   readonly freeMb: number | null;
   /** Free when every worker there is stopped. */
   readonly unloadedMb: number | null;
@@ -27,6 +26,14 @@ export interface HiveMemory {
   /** Those that a worker can use; empty until the hive has told. */
   readonly devices: readonly DeviceMemory[];
   readonly diskFreeMb: number | null;
+  /** Slots of a worker for which nobody chose a number. */
+  readonly slots: number;
+}
+
+/** What a worker would be started with. */
+interface Wish {
+  readonly slots: number;
+  readonly contextLength: number | undefined;
 }
 
 /** What is known of a model that nobody has yet. */
@@ -49,14 +56,14 @@ interface Place {
   readonly verdict: FitVerdict;
 }
 
-/** Memory in MB that a worker with the usual number of slots needs on a device, head room included. */
-export function memoryNeed(model: ModelShape, backend: Backend, contextLength: number | undefined): number {
-  const { sizeBytes, trainedContext, facts } = model;
-  const estimate = estimateMemory(
-    { sizeBytes, trainedContext, facts: facts ?? unknownMemoryFacts },
-    { backend, slots: defaultSlots, contextLength },
-  );
-  return Math.ceil(estimate.device_mb * memorySafety);
+/** Memory in MB that a worker needs where it computes, head room included. */
+export function memoryNeedOn(
+  model: ModelShape,
+  { backend, sharesRam }: Pick<DeviceMemory, "backend" | "sharesRam">,
+  wish: Wish,
+): number {
+  const need = memoryNeed(model, { backend, ...wish }, sharesRam);
+  return sharesRam ? need.ram_mb : need.device_mb;
 }
 
 function verdictOf({ freeMb, unloadedMb }: DeviceMemory, needMb: number): FitVerdict {
@@ -68,11 +75,11 @@ function verdictOf({ freeMb, unloadedMb }: DeviceMemory, needMb: number): FitVer
 const best: readonly FitVerdict[] = ["fits", "fits_after_unloading", "unknown", "too_big"];
 
 /** The place where it fits best; where it fits nowhere, the one that lacks the least. */
-function placeOf(model: ModelShape, devices: readonly DeviceMemory[], contextLength: number | undefined): Place | null {
+function placeOf(model: ModelShape, devices: readonly DeviceMemory[], wish: Wish): Place | null {
   const places = devices
     .toSorted((a, b) => preference.indexOf(a.backend) - preference.indexOf(b.backend))
     .map((device) => {
-      const needMb = memoryNeed(model, device.backend, contextLength);
+      const needMb = memoryNeedOn(model, device, wish);
       return { device, needMb, verdict: verdictOf(device, needMb) };
     });
   const lack = ({ device, needMb }: Place) => needMb - (device.unloadedMb ?? device.freeMb ?? 0);
@@ -118,14 +125,15 @@ export function fitOn(
     have_mb: diskFreeMb,
     enough: sizeMb === 0 ? true : diskFreeMb === null ? null : diskFreeMb >= sizeMb,
   };
-  const place = placeOf(model, hive.devices, contextLength);
+  const wish = { slots: hive.slots, contextLength };
+  const place = placeOf(model, hive.devices, wish);
   const isAway = health === "down" || health === "starting";
   if (place === null || isAway)
     return {
       ...{ hive_id, name, disk, model: there },
       verdict: "unknown",
       device: null,
-      need_mb: place?.needMb ?? memoryNeed(model, "cpu", contextLength),
+      need_mb: place?.needMb ?? memoryNeedOn(model, { backend: "cpu", sharesRam: true }, wish),
       have_mb: null,
       have_unloaded_mb: null,
       reason: health === "down" ? `${name} is down` : `${name} has not reported yet`,

@@ -1,4 +1,4 @@
-import { defaultSlots, estimateMemory, type Device, type WorkerTelemetry } from "@rbee/contract";
+import { defaultSlots, estimateMemory, poolOf, type Device, type WorkerTelemetry } from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { DeviceMemory, HiveMemory } from "./fit.ts";
 
@@ -18,18 +18,31 @@ function heldMb(worker: WorkerTelemetry, { capabilities }: SeenHive): number {
   ).device_mb;
 }
 
-function deviceMemory({ id, backend, vram_total_mb }: Device, hive: SeenHive): DeviceMemory {
-  const node = hive.heartbeat?.node;
-  const gpu = node?.gpus.find((each) => each.id === id);
-  // What computes in main memory: the CPU, and GPUs that share it.
-  const isShared = backend === "cpu" || backend === "metal";
-  const total = isShared ? (node?.ram_total_mb ?? null) : (gpu?.vram_total_mb ?? vram_total_mb);
-  const used = isShared ? node?.ram_used_mb : gpu?.vram_used_mb;
-  if (total === null || typeof used !== "number") return { id, backend, freeMb: null, unloadedMb: null };
-  const workers = (hive.heartbeat?.workers ?? []).filter((worker) => isShared || worker.device === id);
-  const held = workers.reduce((sum, worker) => sum + heldMb(worker, hive), 0);
-  const freeMb = Math.max(0, total - used);
-  return { id, backend, freeMb, unloadedMb: Math.min(total, freeMb + held) };
+function deviceMemory(device: Device, hive: SeenHive): DeviceMemory {
+  const { id, backend } = device;
+  const { capabilities, heartbeat } = hive;
+  const pool = poolOf(device);
+  const sharesRam = pool === "ram";
+  const node = heartbeat?.node;
+  const gpu = node?.gpus.find((each) => each.id === pool);
+  const total = sharesRam ? (node?.ram_total_mb ?? null) : (gpu?.vram_total_mb ?? device.vram_total_mb);
+  const used = sharesRam ? node?.ram_used_mb : gpu?.vram_used_mb;
+  if (total === null || typeof used !== "number") return { id, backend, sharesRam, freeMb: null, unloadedMb: null };
+  const poolOfWorker = (worker: WorkerTelemetry) => {
+    const on = capabilities?.devices.find((each) => each.id === worker.device);
+    return on === undefined ? worker.device : poolOf(on);
+  };
+  const held = (heartbeat?.workers ?? [])
+    .filter((worker) => poolOfWorker(worker) === pool)
+    .reduce((sum, worker) => sum + heldMb(worker, hive), 0);
+  const free = Math.max(0, total - used);
+  // What a hive may take in all is less than the machine has where somebody said so.
+  const limit = sharesRam ? (capabilities?.memory_limit_mb ?? total) : total;
+  return {
+    ...{ id, backend, sharesRam },
+    freeMb: Math.max(0, Math.min(free, limit - held)),
+    unloadedMb: Math.min(total, limit, free + held),
+  };
 }
 
 /** What a hive has told of its memory and disk, as the question "does it fit" sees it. */
@@ -42,5 +55,6 @@ export function hiveMemory(hive: SeenHive): HiveMemory {
     health,
     devices: devices.map((device) => deviceMemory(device, hive)),
     diskFreeMb: capabilities?.disk_free_mb ?? null,
+    slots: capabilities?.worker_slots ?? defaultSlots,
   };
 }

@@ -32,10 +32,12 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set([
 const busyWaitsMs = [1_000, 2_000, 4_000];
 const settleMs = 200;
 const lookEveryMs = 1_000;
+/** What the whole answers of a worker hold, one or the other. */
+const substance = ["choices", "data", "tokens", "content", "input_tokens"];
 /** What a whole answer counts. Embeddings have no timings. */
 const answerSchema = z.object({
-  timings: timingsSchema.optional(),
-  usage: z.object({ prompt_tokens: z.int() }).nullable().optional(),
+  timings: timingsSchema.optional().catch(undefined),
+  usage: z.object({ prompt_tokens: z.int() }).nullable().optional().catch(undefined),
 });
 
 export interface ActiveRelay {
@@ -96,14 +98,21 @@ const headersOf = (requestId: string, contentType: string, hiveName: string, tim
   "server-timing": timing,
 });
 
-function countsOf(text: string): TokenCounts | Timings | null {
+const noAnswer = (hiveName: string) =>
+  new RbeeError("hive_invalid_response", `${hiveName} answered something that is no answer of a model.`);
+
+/** What a whole answer counts. @throws {RbeeError} `hive_invalid_response` when it is none. */
+function countsOf(text: string, hiveName: string): TokenCounts | Timings | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return null;
+    throw noAnswer(hiveName);
   }
-  const { timings, usage } = answerSchema.safeParse(value).data ?? {};
+  const answer = answerSchema.safeParse(value).data;
+  if (answer === undefined || !substance.some((name) => Object.hasOwn(Object(value) as object, name)))
+    throw noAnswer(hiveName);
+  const { timings, usage } = answer;
   if (timings !== undefined) return timings;
   return usage === undefined || usage === null ? null : { cache_n: 0, prompt_n: usage.prompt_tokens, predicted_n: 0 };
 }
@@ -191,9 +200,11 @@ async function attempt(
   const sentAt = performance.now();
   try {
     const upstream = await exchange.accepted;
+    if (!upstream.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
+      throw noAnswer(connection.name);
     if (!ask.stream) {
       const text = await readWhole(upstream, connection.name);
-      const counts = countsOf(text);
+      const counts = countsOf(text, connection.name);
       leave(actualCost(counts));
       log.end({ error: null, timings: counts, firstTextAt: null });
       const work =

@@ -29,6 +29,12 @@ const lookAgainMs = 250;
 const seatsAt = (slotsTotal: number | null): number =>
   slotsTotal === null ? Number.POSITIVE_INFINITY : slotsTotal + Math.ceil(slotsTotal / 4);
 
+/** Its last bytes may have come after the last heartbeat of its hive, so it is looked at until it has been silent as long. */
+function endWhenSilent(relay: ActiveRelay, hiveName: string): void {
+  if (performance.now() - relay.lastByteAt() > deadAfterMs)
+    relay.fail(new RbeeError("hive_down", `${hiveName} stopped sending heartbeats.`));
+}
+
 export interface InferenceOptions {
   hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
   models: SupplyOptions["models"];
@@ -96,6 +102,10 @@ export function createInference(options: InferenceOptions): InferenceService {
   });
   const looking = setInterval(() => {
     room.look();
+    for (const relay of active) {
+      const hive = hives.registry.find(relay.hiveId);
+      if (hive?.health === "down") endWhenSilent(relay, hive.name);
+    }
   }, lookAgainMs).unref();
   const send = createSend(agent);
   const works = ({ hiveId, workerId }: WorkerView) =>
@@ -106,9 +116,7 @@ export function createInference(options: InferenceOptions): InferenceService {
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
     if (to !== "down") return;
-    for (const relay of active)
-      if (relay.hiveId === hive_id && performance.now() - relay.lastByteAt() > deadAfterMs)
-        relay.fail(new RbeeError("hive_down", `${name} stopped sending heartbeats.`));
+    for (const relay of active) if (relay.hiveId === hive_id) endWhenSilent(relay, name);
   });
 
   const ask = async (person: Person, asked: Ask, context: RequestContext): Promise<Reply> => {

@@ -56,7 +56,7 @@ test("a worker is loaded, watched, read and stopped", async ({ page }) => {
     await expect(row).toContainText(/stops in \d/u);
   });
 
-  await test.step("its log is on its page, stands still when held, and comes back after the queen was away", async () => {
+  await test.step("its log is on its page, and stands still while it is held", async () => {
     await row.getByRole("link", { name: /Log of bee-tiny/u }).click();
     const log = page.getByRole("log");
     await expect(log).not.toBeEmpty();

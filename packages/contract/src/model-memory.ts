@@ -32,10 +32,11 @@ const bytesPerMb = 1024 * 1024;
 const cacheBytesPerValue = 2;
 const stateBytesPerValue = 4;
 /**
- * Node with the worker's program and the engine's library. With the next figure, measured on Linux with two models
- * from 4 to 117 MB, 1 and 4 slots, 256 to 8192 tokens: the estimate was within 1 % of what the process took.
+ * Node with the worker's program, as it ships, and the engine's library. With the next figure, measured on Linux at the
+ * peak of two models from 4 to 117 MB, 1 and 4 slots, 256 to 4096 tokens: the estimate was within 2 % of what the
+ * process took. From its sources a worker takes about 22 MB more.
  */
-const processBytes = 156 * bytesPerMb;
+const processBytes = 134 * bytesPerMb;
 /** Tokenizer tables, and the header's lists of tokens and merges, in the library and in JavaScript. */
 const bytesPerVocabularyEntry = 700;
 /** Driver context, kernels and work space that a GPU backend takes beside its buffers. */

@@ -15,6 +15,7 @@ import {
   type Fault,
 } from "../../support/fault.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { freeze, thawAll } from "../../support/frozen.ts";
 import { joinedHive, type TestHive } from "../../support/hive.ts";
 import { startHousehold, type Household } from "../../support/household.ts";
 import { startProcess } from "../../support/process.ts";
@@ -32,7 +33,7 @@ beforeAll(async () => {
   like = await attic.client().capabilities();
 });
 afterAll(async () => {
-  attic.process.child.kill("SIGCONT");
+  thawAll();
   await attic.stop();
   await household.stop();
 });
@@ -64,7 +65,7 @@ describe("a hive that stops", () => {
       if (stoppedAt !== 0 || event.kind !== "chunk" || event.text === "") continue;
       const [worker] = (await attic.client().listWorkers()).data;
       // As a machine that hangs: the worker falls silent with its hive.
-      for (const pid of [worker?.pid, attic.process.pid]) process.kill(pid ?? Number.NaN, "SIGSTOP");
+      for (const pid of [worker?.pid, attic.process.pid]) freeze(pid);
       stoppedAt = performance.now();
       for (const wanted of ["degraded", "down"] as const) {
         await waitFor(`the hive to be ${wanted}`, async () => (await health()) === wanted);
@@ -86,8 +87,7 @@ describe("a hive that stops", () => {
       expectFault(error, fault);
     }
     await expectJobFault(household, ["worker", "spawn", "--model", "bee-tiny"], fault);
-    process.kill(attic.process.pid, "SIGCONT");
-    for (const { pid } of (await attic.client().listWorkers()).data) process.kill(pid ?? Number.NaN, "SIGCONT");
+    thawAll();
     await waitFor("the hive to be healthy again", async () => (await health()) === "healthy");
     expect((await chat()).status).toBe(200);
   });

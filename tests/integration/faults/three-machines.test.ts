@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FakeHub } from "../../../packages/hive/src/testing/fake-hub.ts";
 import { chatEvents, neverEnding, type StreamEvent } from "../../support/chat-stream.ts";
 import { expectFault } from "../../support/fault.ts";
+import { freeze, thawAll } from "../../support/frozen.ts";
 import { joinedHive, type TestHive } from "../../support/hive.ts";
 import { startHousehold, type Household } from "../../support/household.ts";
 import { wholeJob } from "../../support/job-stream.ts";
@@ -51,6 +52,7 @@ describe.skipIf(whyNoNamespaces !== null)(`a household of three machines${skippe
     );
   }, 90_000);
   afterAll(async () => {
+    thawAll();
     await Promise.all([...hives.values()].map((hive) => hive.stop()));
     await household.stop();
     await hub.close();
@@ -129,12 +131,11 @@ describe.skipIf(whyNoNamespaces !== null)(`a household of three machines${skippe
 
   it("a machine that dies before the first token is replaced by another, and nobody notices", async () => {
     // Every worker holds its breath, so that the requests are surely with somebody and nobody has said a word.
-    const pids = (await Promise.all(names.map(workersOf))).flat().map(({ pid }) => pid ?? Number.NaN);
-    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    for (const { pid } of (await Promise.all(names.map(workersOf))).flat()) freeze(pid);
     const answers = [1, 2, 3].map(() => ask());
     await waitFor("all to be sent", async () => (await household.fleet()).totals.requests_running === 3);
     process.kill(of("cellar").hive.process.pid, "SIGKILL");
-    for (const pid of pids) process.kill(pid, "SIGCONT");
+    thawAll();
     for (const answer of await Promise.all(answers))
       expect([answer.status, answeredBy(answer) === "cellar"]).toEqual([200, false]);
     await of("cellar").hive.start();

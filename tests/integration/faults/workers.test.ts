@@ -14,6 +14,7 @@ import {
   type Fault,
 } from "../../support/fault.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { freeze, thawAll } from "../../support/frozen.ts";
 import { joinedHive, type HivePlace, type TestHive } from "../../support/hive.ts";
 import { startHousehold, type Household } from "../../support/household.ts";
 import { limitMemory, whyNoMemoryLimit } from "../../support/memory-limit.ts";
@@ -31,6 +32,7 @@ beforeAll(async () => {
   key = await household.key();
 });
 afterAll(async () => {
+  thawAll();
   await hive?.stop();
   await household.stop();
 });
@@ -92,7 +94,7 @@ describe("a worker that hangs", () => {
     const others: Promise<unknown>[] = [];
     const events = await disturbed(async () => {
       pid = await readyPid();
-      process.kill(pid, "SIGSTOP");
+      freeze(pid);
       others.push(chat().then(errorAnswer), chat(true).then(errorAnswer), expectCommandFault(household, infer, fault));
     });
     expectFault(lastError(events), fault);
@@ -101,7 +103,7 @@ describe("a worker that hangs", () => {
       expect(told?.status).toBe(500);
       expectFault(told?.error, fault);
     }
-    process.kill(pid, "SIGCONT");
+    thawAll();
     expect((await chat()).status).toBe(200);
   }, 40_000);
 });
@@ -111,7 +113,7 @@ describe("a worker that is killed", () => {
     await onlyHive("attic");
     expect((await chat()).status).toBe(200);
     const pid = await readyPid();
-    process.kill(pid, "SIGSTOP");
+    freeze(pid);
     const answers = [chat(), chat(true)];
     await waitFor("both to be with the worker", async () => (await household.fleet()).totals.requests_running === 2);
     process.kill(pid, "SIGKILL");

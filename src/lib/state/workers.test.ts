@@ -4,9 +4,9 @@ import { findWorker, idleText, lastLinesOf, workerHref } from "./workers.ts";
 
 describe("what is said of a worker", () => {
   it("tells how long it has been idle and when that ends it, and nothing that is not known", () => {
-    expect(idleText(exampleWorker({ idle_s: 130, stops_in_s: 170 }))).toBe("for 2 min, stops in 2 min");
+    expect(idleText(exampleWorker({ idle_s: 130, stops_in_s: 170 }))).toBe("idle for 2 min, stops in 2 min");
     expect(idleText(exampleWorker({ idle_s: 0.2, stops_in_s: 299 }))).toBe("stops in 4 min");
-    expect(idleText(exampleWorker({ idle_s: 7_300, stops_in_s: null }))).toBe("for 2 h, stays loaded");
+    expect(idleText(exampleWorker({ idle_s: 7_300, stops_in_s: null }))).toBe("idle for 2 h, stays loaded");
     expect(idleText(exampleWorker({ state: "busy", idle_s: 0 }))).toBe("working");
     expect(idleText(exampleWorker({ state: "loading", idle_s: null }))).toBe("");
     expect(idleText(exampleWorker({ idle_s: null }))).toBe("");

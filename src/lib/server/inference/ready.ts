@@ -100,7 +100,8 @@ export function refusal(
           available_devices: available.devices,
         }),
   };
-  return new RbeeError(error, `${model} cannot run now: ${reasons.join("; ")}.`, {
+  const wanted = available === undefined ? "now" : `on ${device ?? backend ?? "that"}`;
+  return new RbeeError(error, `${model} cannot run ${wanted}: ${reasons.join("; ")}.`, {
     details,
     ...(available === undefined
       ? {}

@@ -21,7 +21,7 @@ export const workers = {
     member: "One loads as soon as somebody asks for it.",
   },
   working: "working",
-  idleFor: (span: string) => `for ${span}`,
+  idleFor: (span: string) => `idle for ${span}`,
   stopsIn: (span: string) => `stops in ${span}`,
   neverStops: "stays loaded",
   phone: (device: string, memory: string, uptime: string) => `${device} · ${memory} · up ${uptime}`,

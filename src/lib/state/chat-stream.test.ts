@@ -29,6 +29,15 @@ const done = "data: [DONE]\n\n";
 const textOf = (events: ChatEvent[]) => events.map((event) => (event.type === "text" ? event.text : "")).join("");
 
 describe("a chat stream", () => {
+  it("keeps what a model thinks apart from what it says", async () => {
+    const thought = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: null, reasoning_content: "hm" } }] })}\n\n`;
+    const events = await eventsOf(thought + chunk("Yes.") + done);
+    expect(events.slice(0, 2)).toEqual([
+      { type: "thought", text: "hm" },
+      { type: "text", text: "Yes." },
+    ]);
+  });
+
   it("gives the same text however its bytes are cut", async () => {
     const text = chunk("Ich bin ") + chunk("bee-tiny 🐝") + chunk(null, { finish_reason: "stop" }) + done;
     for (const size of [1, 2, 3, 5, 64, 4096]) {

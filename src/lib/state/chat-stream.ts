@@ -12,6 +12,8 @@ export interface ChatProblem {
 /** What the stream of an answer says, one thing at a time. It ends with exactly one `done` or `problem`. */
 export type ChatEvent =
   | { type: "text"; text: string }
+  /** What a reasoning model thinks before it answers. */
+  | { type: "thought"; text: string }
   | { type: "queued"; place: number | null }
   | { type: "reading"; done: number; total: number }
   | { type: "timings"; timings: Timings }
@@ -21,7 +23,7 @@ export type ChatEvent =
 
 interface LooseChunk {
   error?: ErrorBody["error"];
-  choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
+  choices?: { delta?: { content?: string | null; reasoning_content?: string }; finish_reason?: string | null }[];
   timings?: Timings;
 }
 
@@ -64,6 +66,7 @@ function fromData(data: string): ChatEvent[] {
   if (chunk.error !== undefined) return [{ type: "problem", problem: problemOf(chunk.error) }];
   const events: ChatEvent[] = [];
   const [choice] = chunk.choices ?? [];
+  if (choice?.delta?.reasoning_content) events.push({ type: "thought", text: choice.delta.reasoning_content });
   if (choice?.delta?.content) events.push({ type: "text", text: choice.delta.content });
   if (chunk.timings !== undefined) events.push({ type: "timings", timings: chunk.timings });
   if (choice?.finish_reason) events.push({ type: "finish", reason: choice.finish_reason });

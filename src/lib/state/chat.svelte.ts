@@ -19,6 +19,8 @@ export interface Answer {
   id: number;
   role: "assistant";
   text: string;
+  /** What a reasoning model thought before it answered. */
+  thoughts: string;
   state: AnswerState;
   model: string;
   /** What is known about the wait before the first word. */
@@ -94,6 +96,7 @@ export class Chat {
       id: this.#nextId++,
       role: "assistant",
       text: "",
+      thoughts: "",
       state: "waiting",
       model,
       wait: { type: "sending" },
@@ -111,11 +114,14 @@ export class Chat {
     const begun = new AbortController();
     void watchPlace(answer, begun.signal);
     let pending = "";
+    let pendingThoughts = "";
     let timer: ReturnType<typeof setTimeout> | null = null;
     const draw = () => {
       timer = null;
       answer.text += pending;
+      answer.thoughts += pendingThoughts;
       pending = "";
+      pendingThoughts = "";
     };
     try {
       const response = await fetch("/v1/chat/completions", {
@@ -132,10 +138,11 @@ export class Chat {
         return;
       }
       for await (const event of readChatStream(response.body)) {
-        if (event.type === "text") {
+        if (event.type === "text" || event.type === "thought") {
           answer.firstWordMs ??= performance.now() - startedAt;
           answer.state = "writing";
-          pending += event.text;
+          if (event.type === "text") pending += event.text;
+          else pendingThoughts += event.text;
           timer ??= setTimeout(draw, drawEveryMs);
         } else if (event.type === "queued" || event.type === "reading") answer.wait = event;
         else if (event.type === "timings") answer.timings = event.timings;

@@ -39,6 +39,7 @@ export const chat = {
   },
   stopped: "Stopped.",
   lengthLimit: "The answer reached the model's limit.",
+  thoughts: { now: "Thinking…", over: "What it thought" },
   emptyAnswer: "The model gave an empty answer.",
   actions: {
     copy: "Copy the answer",

@@ -10,12 +10,12 @@ import {
 } from "@rbee/contract";
 import { Pool } from "undici";
 import type { Clock } from "../clock.ts";
-import { readOutOfMemoryKills } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { WorkerLogFile } from "./log-file.ts";
+import { OutOfMemoryWatch } from "./out-of-memory-watch.ts";
 import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
 import { WorkerProcess } from "./process.ts";
 import type { RunFiles } from "./run-files.ts";
@@ -71,8 +71,7 @@ export class SupervisedWorker {
   /** Why a serving process says that it must end. */
   #reported: RbeeError | undefined;
   #cancelTimer: () => void = () => {};
-  /** As the system counted them when the process was started. */
-  #outOfMemoryKills: number | null = null;
+  #outOfMemory: OutOfMemoryWatch;
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
@@ -84,6 +83,7 @@ export class SupervisedWorker {
     this.#socketPath = options.runFiles.socketPath(this.#name);
     this.#logFile = new WorkerLogFile(options.logPath);
     this.#startedAt = options.clock.now();
+    this.#outOfMemory = new OutOfMemoryWatch(options.clock);
     this.#idle = new IdleWatch(options.clock, options.idleStopMs, () => {
       this.#stopIdle();
     });
@@ -139,7 +139,9 @@ export class SupervisedWorker {
     };
   }
 
+  /** What a heartbeat tells of it: asked for once a second. */
   facts(): WorkerFacts {
+    this.#outOfMemory.look();
     const { started_at: _, ready_at: __, ...told } = this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
@@ -299,7 +301,7 @@ export class SupervisedWorker {
     const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
-    this.#outOfMemoryKills = readOutOfMemoryKills();
+    this.#outOfMemory = new OutOfMemoryWatch(clock);
     const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
       message: (message) => {
         this.#hear(message);
@@ -459,9 +461,7 @@ export class SupervisedWorker {
   }
 
   #crashError(reason: string): RbeeError {
-    const before = this.#outOfMemoryKills;
-    const outOfMemory = reason === "signal SIGKILL" && before !== null && (readOutOfMemoryKills() ?? 0) > before;
-    if (!outOfMemory)
+    if (reason !== "signal SIGKILL" || !this.#outOfMemory.killedLately)
       return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
     return new RbeeError(
       "worker_crashed",

@@ -1,4 +1,5 @@
 import {
+  lastWordsMark,
   RbeeError,
   type ErrorBody,
   type MemoryNeed,
@@ -452,7 +453,7 @@ export class SupervisedWorker {
 
   #spawnError(reason: string, startError: Error | undefined): RbeeError {
     const lines = this.#logFile.lastLines(5);
-    const said = lines.length === 0 ? "" : ` Its last words: ${lines.join(" | ").slice(0, 600)}`;
+    const said = lines.length === 0 ? "" : `${lastWordsMark}${lines.join(" | ").slice(0, 600)}`;
     return new RbeeError("worker_spawn_failed", `The worker process ended before it was ready (${reason}).${said}`, {
       details: { reason, last_lines: lines },
       suggestion: "Look into the worker's log on that machine.",

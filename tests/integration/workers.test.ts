@@ -84,17 +84,19 @@ describe("while all slots are busy", () => {
     const { key: nightly } = await admin.createKey({ body: { name: "nightly", lane: "batch" } });
     const { key: usual } = await invitedMember(household, "Ben");
     const leaving = new AbortController();
-    // One slot, and one request that is there already when it becomes free.
-    const busy = await Promise.all([1, 2].map(() => longChat(admin, leaving.signal)));
-    for (const chat of busy)
-      void (async () => {
-        for await (const _ of chat);
-      })().catch(() => {});
-    const worker = await waitFor("a busy worker", async () =>
-      (await admin.listWorkers()).data.find(({ slots_busy }) => slots_busy === 1),
+    const worker = await waitFor("the worker", async () =>
+      (await admin.listWorkers()).data.find(({ state }) => state === "ready"),
     );
+    const listen = async (chat: ReturnType<typeof longChat>) => {
+      for await (const _ of await chat);
+    };
+    // One slot, and one request that is there already when it becomes free.
+    const first = longChat(admin, leaving.signal);
+    await first;
     // Held in its tracks, so that no answer ends before everybody waits.
     process.kill(worker.pid ?? 0, "SIGSTOP");
+    for (const chat of [first, longChat(admin, leaving.signal)]) void listen(chat).catch(() => {});
+    await waitFor("both at the worker", async () => (await admin.queue()).running.length === 2);
     const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
     const waiting: Promise<Response>[] = [];
     const isIn = async (lane: string, count: number) => {

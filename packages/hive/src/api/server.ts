@@ -4,6 +4,9 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Relay } from "./relay.ts";
 
+/** Answers that were cut off a moment ago are told why; streams without an end are not waited for longer than this. */
+const lastWordsMs = 300;
+
 /** The hive cannot listen; the message is one line that says why and what to do. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
@@ -35,13 +38,17 @@ export class HiveServer {
     });
   }
 
-  /** Takes no more connections and closes those that are open. */
+  /** Takes no more connections and closes those that are open, once they had a moment to hear their last words. */
   close(): Promise<void> {
     return new Promise((resolve) => {
+      const last = setTimeout(() => {
+        this.#server.closeAllConnections();
+      }, lastWordsMs);
       this.#server.close(() => {
+        clearTimeout(last);
         resolve();
       });
-      this.#server.closeAllConnections();
+      this.#server.closeIdleConnections();
     });
   }
 }

@@ -1,14 +1,13 @@
 import type { RbeeError } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
 import { MemoryEngine } from "../../test/memory-engine.ts";
-import { until } from "../../test/worker-process.ts";
 import { Scheduler, type GenerationRequest } from "../scheduler/index.ts";
 import { ChoiceGroup } from "./choices.ts";
 
-function household(slots: number, queueLimit: number) {
+function household(slots: number) {
   const engine = new MemoryEngine(slots);
   const scheduler = new Scheduler(engine, {
-    queueLimit,
+    queueLimit: 0,
     nowMs: () => performance.now(),
     onChange: () => {},
     onEngineError: () => {},
@@ -42,26 +41,14 @@ function household(slots: number, queueLimit: number) {
     });
     return heard;
   };
-  return { engine, scheduler, ask };
+  return { scheduler, ask };
 }
 
 describe("ChoiceGroup", () => {
   it("has all of its choices answered when the worker begins to drain on the way", async () => {
-    const { scheduler, ask } = household(1, 0);
+    const { scheduler, ask } = household(1);
     const heard = ask("akd");
     await scheduler.drain();
     expect(heard).toEqual({ texts: ["bc", "lm", "ef"], whole: true, error: null });
-  });
-
-  it("goes on beside a queue that others fill", async () => {
-    const { engine, ask } = household(1, 1);
-    engine.hold();
-    const heard = ask("ak");
-    await until("a step", () => engine.steps.length === 1);
-    const other = ask("x");
-    expect(() => ask("y")).toThrow(expect.objectContaining({ code: "worker_busy" }));
-    engine.release();
-    await until("both answers", () => heard.whole && other.whole);
-    expect([heard.texts, other.texts]).toEqual([["bc", "lm"], ["yz"]]);
   });
 });

@@ -8,6 +8,9 @@ export const workerStateSchema = z
   .meta({ id: "WorkerState" });
 export type WorkerState = z.infer<typeof workerStateSchema>;
 
+/** Stands in a message before the last lines that a worker logged; what follows it is for administrators. */
+export const lastWordsMark = " Its last words: ";
+
 /** What the queen asks a hive to start. What is left out, the hive chooses and reports. */
 export const workerSpawnSchema = z
   .strictObject({

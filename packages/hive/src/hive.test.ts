@@ -1,9 +1,8 @@
+import { capabilitiesSchema, heartbeatSchema, hiveHealthSchema } from "@rbee/contract";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { capabilitiesSchema, estimateMemory, heartbeatSchema, hiveHealthSchema } from "@rbee/contract";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { readProcesses } from "./hardware/processes.ts";
 import { eventually } from "./testing/eventually.ts";
 import { FakeQueen } from "./testing/fake-queen.ts";
 import { temporaryFolder } from "./testing/fixture.ts";
@@ -117,32 +116,6 @@ describe("a hive process", { timeout: 30_000 }, () => {
 });
 
 describe("a hive with the real worker", { timeout: 60_000 }, () => {
-  it("takes the memory that was estimated, within a tenth, whatever the slots and context", async () => {
-    const hive = hiveProcess();
-    const client = await hive.client();
-    const model = (await client.listModels()).data.find(({ id }) => id === "bee-tiny");
-    if (model === undefined || model.memory === null) throw new Error("The header tells nothing of memory.");
-    for (const [slots, contextLength] of [
-      [1, 256],
-      [16, 1_024],
-    ] as const) {
-      const { worker_id } = await client.spawnWorker({
-        body: { model: "bee-tiny", slots, context_length: contextLength },
-      });
-      const params = { id: worker_id };
-      const { pid } = await client.getWorker({ params, query: { wait_ms: 20_000 } });
-      const messages = [{ role: "user" as const, content: "hello" }];
-      await client.chat({ params, body: { model: "bee-tiny", messages, max_tokens: 8 } });
-      const { ram_mb } = estimateMemory(
-        { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },
-        { backend: "cpu", slots, contextLength },
-      );
-      const taken = (await readProcesses([pid ?? 0])).get(pid ?? 0)?.rssMb ?? 0;
-      expect(Math.abs(ram_mb - taken), `${ram_mb} MB estimated, ${taken} MB taken`).toBeLessThan(taken / 10);
-      await client.stopWorker({ params, query: { drain_ms: 0 } });
-    }
-  });
-
   it("answers a chat with the demo model, whole and as a stream, and leaves no worker behind when it is killed", async () => {
     const hive = hiveProcess();
     const client = await hive.client();

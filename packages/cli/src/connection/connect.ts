@@ -2,15 +2,26 @@ import { queenClient, RbeeError, type QueenClient } from "@rbee/contract";
 import { loadSettings, queenSettings } from "@rbee/settings";
 import { UsageError } from "../failure.ts";
 import { readLogin } from "./login-file.ts";
+import { patientFetch } from "./patient-fetch.ts";
 import { findLocalQueen } from "./run-file.ts";
 
 /** A queen to talk to. */
 export interface Connection {
   readonly url: string;
   readonly client: QueenClient;
+  /** As `client`, for answers that may be silent for as long as they like, such as a log that is followed. */
+  readonly patient: QueenClient;
   /** Whether it is the queen of this machine's data folder. */
   readonly local: boolean;
 }
+
+/** A queen at an address that is known already. */
+export const connectionTo = (url: string, token: string | undefined, local: boolean): Connection => ({
+  url,
+  client: queenClient({ baseUrl: url, token }),
+  patient: queenClient({ baseUrl: url, token, fetch: patientFetch }),
+  local,
+});
 
 /**
  * The address of a queen as people write it: the scheme may be left out.
@@ -33,16 +44,11 @@ export function findQueen(named: string | undefined, env: NodeJS.ProcessEnv): Co
   const local = findLocalQueen(home);
   const login = readLogin(configDir);
   const url = named === undefined ? undefined : queenUrl(named);
-  const connection = (baseUrl: string, token: string | undefined, isLocal: boolean): Connection => ({
-    url: baseUrl,
-    client: queenClient({ baseUrl, token }),
-    local: isLocal,
-  });
   if (login !== undefined && (url === undefined || url === login.url))
-    return connection(login.url, login.api_key, false);
+    return connectionTo(login.url, login.api_key, false);
   if (local !== undefined && (url === undefined || isSame(url, local.url)))
-    return connection(local.url, local.token, true);
-  return url === undefined ? undefined : connection(url, undefined, false);
+    return connectionTo(local.url, local.token, true);
+  return url === undefined ? undefined : connectionTo(url, undefined, false);
 }
 
 /** Whether two addresses name the same server of this machine. */

@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { queenClient, RbeeError } from "@rbee/contract";
+import { RbeeError } from "@rbee/contract";
 import { loadSettings, queenSettings } from "@rbee/settings";
 import { programRoot } from "../program-root.ts";
-import type { Connection } from "./connect.ts";
+import { connectionTo, type Connection } from "./connect.ts";
 import { findLocalQueen } from "./run-file.ts";
 
 /** Time for building what is stale and for starting. */
@@ -54,9 +54,8 @@ export async function startTemporaryQueen(env: NodeJS.ProcessEnv, signal: AbortS
         });
       const found = findLocalQueen(home);
       if (found?.pid === child.pid && found !== undefined) {
-        const client = queenClient({ baseUrl: found.url, token: found.token });
-        if (await client.health({ timeoutMs: 1_000 }).catch(() => undefined))
-          return { connection: { url: found.url, client, local: true }, stop };
+        const connection = connectionTo(found.url, found.token, true);
+        if (await connection.client.health({ timeoutMs: 1_000 }).catch(() => undefined)) return { connection, stop };
       }
       await wait(50, undefined, { signal });
     }

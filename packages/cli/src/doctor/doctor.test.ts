@@ -3,12 +3,13 @@ import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { queenClient, type FleetHive, type FleetSnapshot } from "@rbee/contract";
+import type { FleetHive, FleetSnapshot } from "@rbee/contract";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildStale } from "../../../../scripts/prepare.js";
 import { placeWith, type Place } from "../../test/executable.ts";
 import { json, startSmallQueen, type SmallQueen } from "../../test/queen.ts";
+import { connectionTo } from "../connection/connect.ts";
 import { programVersion } from "../program-root.ts";
 import { databaseChecks } from "./database.ts";
 import { findingsText } from "./doctor.ts";
@@ -78,7 +79,7 @@ const fleetOf = (...hives: FleetHive[]): FleetSnapshot => ({
   ...{ ts: 1, queen: { version: programVersion(), started_at: 0, household: "Home" }, models: [], hives },
   totals: { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 },
 });
-const connection = (url: string) => ({ url, client: queenClient({ baseUrl: url, token: "t" }), local: true });
+const connection = (url: string) => connectionTo(url, "t", true);
 
 describe("rbee doctor", () => {
   it("before the first start finds nothing that fails, says how to mend the rest, and is exit code 0", async () => {
@@ -100,6 +101,18 @@ describe("rbee doctor", () => {
     expect(exitCode).toBe(1);
     const wrong = (JSON.parse(out) as Finding[]).filter(({ state }) => state === "fail");
     expect(wrong).toMatchObject([{ name: "settings", detail: containing("RBEE_PORT") }]);
+  }, 30_000);
+
+  it("is left by Ctrl-C in the middle of a look, exit code 130", async () => {
+    const asked = Promise.withResolvers<undefined>();
+    queen.handlers.set("GET /health", () => {
+      asked.resolve(undefined);
+    });
+    const env = { RBEE_PORT: "0", RBEE_HIVE_PORT: "0", HF_ENDPOINT: hubUrl, RBEE_MDNS: "false" };
+    const run = place.start(["doctor"], { env });
+    await asked.promise;
+    run.child.kill("SIGINT");
+    expect(await run.ended).toEqual({ exitCode: 130, out: "", error: "" });
   }, 30_000);
 });
 

@@ -29,11 +29,19 @@ export function doctor(parent: Command): void {
     queen: false,
   })
     .option("--dev", "check what the tests need, too")
-    .action((options: Options) =>
-      perform(options, async ({ env, answer }) => {
-        const findings = await examine({ env, forTests: options.dev === true });
+    .action(async (options: Options) => {
+      const interrupted = Promise.withResolvers<never>();
+      let isInterrupted = false;
+      await perform(options, async ({ env, answer, signal }) => {
+        signal.addEventListener("abort", () => {
+          isInterrupted = true;
+          interrupted.reject(signal.reason);
+        });
+        const findings = await Promise.race([examine({ env, forTests: options.dev === true }), interrupted.promise]);
         answer(findings, () => findingsText(findings));
         if (findings.some(({ state }) => state === "fail")) throw new Failed();
-      }),
-    );
+      });
+      // What is still being looked at would hold the process for as long as that takes.
+      if (isInterrupted) process.exit();
+    });
 }

@@ -6,8 +6,8 @@ type Options = CommonOptions & LogOptions;
 
 function showHiveLog(context: Context, hive: string, options: Options): Promise<void> {
   const { lines, follow } = options;
-  const open = ({ client }: ReturnType<Context["connect"]>) =>
-    client.raw.hiveLogs({
+  const open = ({ patient }: ReturnType<Context["connect"]>) =>
+    patient.raw.hiveLogs({
       params: { id: hive },
       query: { lines, ...(follow === true ? { follow: "true" as const } : {}) },
       signal: context.signal,

@@ -13,10 +13,10 @@ interface Options extends AnswerOptions {
   readonly prompt?: string;
 }
 
-async function promptOf(options: Options, { terminal }: Context): Promise<string> {
+async function promptOf(options: Options, { terminal, signal }: Context): Promise<string> {
   if (options.prompt !== undefined) return options.prompt;
   if (terminal.interactive) throw new UsageError("There is no prompt.", "Give one with --prompt, or on stdin.");
-  const text = (await readAll(process.stdin)).trim();
+  const text = (await readAll(process.stdin, signal)).trim();
   if (text === "") throw new UsageError("The prompt on stdin is empty.");
   return text;
 }

@@ -1,10 +1,11 @@
-import { jobEventSchema, queenClient, type JobEvent, type RbeeError } from "@rbee/contract";
+import { jobEventSchema, type JobEvent, type RbeeError } from "@rbee/contract";
 import type { Clock } from "@rbee/jobs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildStale } from "../../../../scripts/prepare.js";
 import { placeWith, type Place } from "../../test/executable.ts";
 import { failure, narration, result, serveJobs, stepEvent } from "../../test/jobs.ts";
 import { startSmallQueen, type SmallQueen } from "../../test/queen.ts";
+import { connectionTo } from "../connection/connect.ts";
 import { followJob } from "./follow.ts";
 
 let queen: SmallQueen;
@@ -105,11 +106,7 @@ describe("following a job", () => {
         };
       },
     };
-    const connection = {
-      url: other.url,
-      client: queenClient({ baseUrl: other.url, token: "x" }),
-      local: false,
-    };
+    const connection = connectionTo(other.url, "x", false);
     const said: string[] = [];
     const context = {
       terminal: { lively: false, live: () => {} } as never,

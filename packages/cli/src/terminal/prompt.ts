@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline";
-import { Writable } from "node:stream";
+import { addAbortSignal, Writable, type Readable } from "node:stream";
 
-/** Everything on stdin, as text. */
-export async function readAll(stdin: AsyncIterable<Buffer | string>): Promise<string> {
+/** Everything that comes from a stream, as text; it rejects, and the stream is destroyed, when the signal aborts. */
+export async function readAll(stdin: Readable, signal: AbortSignal): Promise<string> {
+  addAbortSignal(signal, stdin);
   let text = "";
-  for await (const chunk of stdin) text += chunk.toString();
+  for await (const chunk of stdin as AsyncIterable<Buffer | string>) text += chunk.toString();
   return text;
 }
 

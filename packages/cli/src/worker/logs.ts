@@ -25,8 +25,8 @@ export function workerLogs(parent: Command): void {
     perform(options, async (context) => {
       const id = await idOf(context, wanted);
       const { lines, follow } = options;
-      const open = ({ client }: ReturnType<Context["connect"]>) =>
-        client.raw.workerLogs({
+      const open = ({ patient }: ReturnType<Context["connect"]>) =>
+        patient.raw.workerLogs({
           params: { id },
           query: { lines, ...(follow === true ? { follow: "true" as const } : {}) },
           signal: context.signal,

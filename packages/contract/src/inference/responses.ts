@@ -105,7 +105,11 @@ export const responsesRequestSchema = z
     text: z.strictObject({ format: textFormat.optional() }).optional(),
     truncation: z.literal("disabled", { error: "only disabled is supported" }).nullable().optional(),
     background: z.literal(false, { error: "only false is supported" }).nullable().optional(),
-    metadata: z.record(z.string().max(64), z.string().max(512)).nullable().optional(),
+    metadata: z
+      .record(z.string().max(64), z.string().max(512))
+      .refine((pairs) => Object.keys(pairs).length <= 16, "must have at most 16 pairs")
+      .nullable()
+      .optional(),
     user: z.string().max(256).optional(),
     safety_identifier: z.string().max(256).optional(),
     prompt_cache_key: z.string().max(256).optional(),

@@ -1,4 +1,5 @@
 import {
+  lastWordsMark,
   RbeeError,
   type ErrorBody,
   type MemoryNeed,
@@ -10,12 +11,12 @@ import {
 } from "@rbee/contract";
 import { Pool } from "undici";
 import type { Clock } from "../clock.ts";
-import { readOutOfMemoryKills } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { WorkerLogFile } from "./log-file.ts";
+import { OutOfMemoryWatch } from "./out-of-memory-watch.ts";
 import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
 import { WorkerProcess } from "./process.ts";
 import type { RunFiles } from "./run-files.ts";
@@ -71,8 +72,7 @@ export class SupervisedWorker {
   /** Why a serving process says that it must end. */
   #reported: RbeeError | undefined;
   #cancelTimer: () => void = () => {};
-  /** As the system counted them when the process was started. */
-  #outOfMemoryKills: number | null = null;
+  #outOfMemory: OutOfMemoryWatch;
 
   constructor(options: WorkerOptions) {
     this.id = options.process.worker_id;
@@ -84,6 +84,7 @@ export class SupervisedWorker {
     this.#socketPath = options.runFiles.socketPath(this.#name);
     this.#logFile = new WorkerLogFile(options.logPath);
     this.#startedAt = options.clock.now();
+    this.#outOfMemory = new OutOfMemoryWatch(options.clock);
     this.#idle = new IdleWatch(options.clock, options.idleStopMs, () => {
       this.#stopIdle();
     });
@@ -139,7 +140,9 @@ export class SupervisedWorker {
     };
   }
 
+  /** What a heartbeat tells of it: asked for once a second. */
   facts(): WorkerFacts {
+    this.#outOfMemory.look();
     const { started_at: _, ready_at: __, ...told } = this.snapshot();
     const uptime_s = Math.max(0, (this.#options.clock.now() - this.#startedAt) / 1_000);
     const tokens_per_s = servingIn(this.#phase)?.tokens_per_s ?? null;
@@ -299,7 +302,7 @@ export class SupervisedWorker {
     const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
-    this.#outOfMemoryKills = readOutOfMemoryKills();
+    this.#outOfMemory = new OutOfMemoryWatch(clock);
     const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
       message: (message) => {
         this.#hear(message);
@@ -450,7 +453,7 @@ export class SupervisedWorker {
 
   #spawnError(reason: string, startError: Error | undefined): RbeeError {
     const lines = this.#logFile.lastLines(5);
-    const said = lines.length === 0 ? "" : ` Its last words: ${lines.join(" | ").slice(0, 600)}`;
+    const said = lines.length === 0 ? "" : `${lastWordsMark}${lines.join(" | ").slice(0, 600)}`;
     return new RbeeError("worker_spawn_failed", `The worker process ended before it was ready (${reason}).${said}`, {
       details: { reason, last_lines: lines },
       suggestion: "Look into the worker's log on that machine.",
@@ -459,9 +462,7 @@ export class SupervisedWorker {
   }
 
   #crashError(reason: string): RbeeError {
-    const before = this.#outOfMemoryKills;
-    const outOfMemory = reason === "signal SIGKILL" && before !== null && (readOutOfMemoryKills() ?? 0) > before;
-    if (!outOfMemory)
+    if (reason !== "signal SIGKILL" || !this.#outOfMemory.killedLately)
       return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
     return new RbeeError(
       "worker_crashed",

@@ -112,6 +112,8 @@ function sendReply(response: ServerResponse, status: number, { headers, body }: 
     return;
   }
   response.writeHead(status, headers);
+  // Whoever waits for the first word of a long prompt sees at least that there will be one.
+  response.flushHeaders();
   const flow = body({
     write: (bytes) => response.write(bytes),
     end: () => void response.end(),

@@ -4,8 +4,10 @@ import {
   type PlacementExplanation,
   type PlacementVerdict,
   type placementQuerySchema,
+  toRbeeError,
 } from "@rbee/contract";
 import type { z } from "zod";
+import type { Person } from "#lib/server/accounts/index.ts";
 import type { ModelDecisions } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";
 import {
@@ -22,11 +24,14 @@ import {
 import type { PreloadState } from "./preload.ts";
 import { refusal } from "./ready.ts";
 import { modelsOf, sentence } from "./sentences.ts";
+import { toldTo } from "./told-to.ts";
 
 export type ExplainQuery = z.output<typeof placementQuerySchema>;
 type Explained = PlacementExplanation["hives"][number];
 
 export interface Explaining {
+  /** Who asks. */
+  readonly person: Pick<Person, "user">;
   readonly request: PlacementRequest;
   readonly query: ExplainQuery;
   readonly fleet: FleetView;
@@ -37,7 +42,7 @@ export interface Explaining {
   readonly breaker: (hiveId: string) => ReturnType<Breaker["state"]>;
 }
 
-const errorOf = (error: RbeeError) => error.toBody().error;
+const errorOf = (person: Pick<Person, "user">, error: RbeeError) => toRbeeError(toldTo(person, error)).toBody().error;
 const eviction = ({ workerId, model, idleS }: WorkerView) => ({ worker_id: workerId, model, idle_s: idleS ?? null });
 /** A sentence that begins with the name of a machine, which is written as people gave it. */
 const sentenceOf = (clause: string) => `${clause}.`;
@@ -78,7 +83,7 @@ function reasonOf(model: string, judgement: Judgement, verdict: PlacementVerdict
 
 function explainHive(
   judgement: Judgement,
-  { request, fleet, breaker }: Explaining,
+  { person, request, fleet, breaker }: Explaining,
   chosen: string | undefined,
 ): Explained {
   const { hive, verdict } = judgement;
@@ -113,7 +118,7 @@ function explainHive(
     breaker:
       failing === undefined
         ? null
-        : { failures: failing.failures, retry_at: failing.retryAt, error: errorOf(failing.error) },
+        : { failures: failing.failures, retry_at: failing.retryAt, error: errorOf(person, failing.error) },
   };
 }
 
@@ -127,7 +132,7 @@ interface Told {
   readonly error?: RbeeError;
 }
 
-function tell(model: string, placement: Placement, { fleet, request, known }: Explaining): Told {
+function tell(model: string, placement: Placement, { person, fleet, request, known }: Explaining): Told {
   const at = (id: string) => fleet.hives.find(({ hiveId }) => hiveId === id);
   switch (placement.kind) {
     case "use":
@@ -158,7 +163,7 @@ function tell(model: string, placement: Placement, { fleet, request, known }: Ex
     }
     case "refuse": {
       const error = refusal(request, placement, known);
-      return { message: error.message, error };
+      return { message: errorOf(person, error).message, error };
     }
   }
 }
@@ -190,10 +195,13 @@ export function explain(input: Explaining): PlacementExplanation {
       device: told.device ?? null,
       worker_id: told.worker?.workerId.startsWith("worker:") === true ? told.worker.workerId : null,
       evicts: (told.evicts ?? []).map(eviction),
-      error: told.error === undefined ? null : errorOf(told.error),
+      error: told.error === undefined ? null : errorOf(input.person, told.error),
     },
     settings: { context_length: contextLength, slots, gpu_layers: gpuLayers, pinned, preload: decisions.preload },
-    preload: preload === null ? null : { ...preload, error: preload.error === null ? null : errorOf(preload.error) },
+    preload:
+      preload === null
+        ? null
+        : { ...preload, error: preload.error === null ? null : errorOf(input.person, preload.error) },
     hives: consider(request, fleet)
       .map((judgement) => explainHive(judgement, explaining, told.hive?.hiveId))
       .sort((a, b) => Number(b.chosen) - Number(a.chosen) || a.name.localeCompare(b.name)),

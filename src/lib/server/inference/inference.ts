@@ -17,6 +17,7 @@ import type { Spawning } from "./spawning.ts";
 import { createSupply, type SupplyOptions } from "./supply.ts";
 import type { Reply } from "./reply.ts";
 import type { Inference, Readiness, RequestContext } from "./types.ts";
+import { toldTo } from "./told-to.ts";
 import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
@@ -53,7 +54,8 @@ export interface InferenceOptions {
 export interface InferenceService extends Inference {
   /** Starts workers that a person asked for. */
   readonly spawning: Spawning;
-  readonly readiness: Readiness;
+  /** Workers for what a person asks. */
+  readinessFor(person: Person): Readiness;
   requests(): { running: number; waiting: number };
   /** Ends every answer that is under way with an error event. */
   closeStreams(): void;
@@ -162,7 +164,7 @@ export function createInference(options: InferenceOptions): InferenceService {
             : toRbeeError(thrown);
       if (error.code === "internal_error") log.error({ err: thrown, requestId }, "request failed");
       entry.end({ error, timings: null, firstTextAt: null });
-      throw error;
+      throw toldTo(person, error);
     } finally {
       waiting.delete(ending);
     }
@@ -170,8 +172,14 @@ export function createInference(options: InferenceOptions): InferenceService {
 
   return {
     spawning: supply.spawning,
-    readiness: supply.readiness,
-    explain: (_person, name, query) => supply.explain(name, query),
+    readinessFor: (person) => ({
+      ...supply.readiness,
+      ready: (request) =>
+        supply.readiness.ready(request).catch((thrown: unknown) => {
+          throw toldTo(person, thrown);
+        }),
+    }),
+    explain: (person, name, query) => supply.explain(person, name, query),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
     queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
     models: () => ({ object: "list", data: models().map(toModel) }),

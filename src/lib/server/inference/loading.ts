@@ -35,6 +35,8 @@ type LoadOrWait = Load | Extract<Placement, { kind: "wait" }>;
 export interface Loading {
   /** Resolves with a ready worker. @throws {RbeeError} what made the load fail. */
   share(model: string, placement: LoadOrWait, where?: Where): Promise<WorkerView>;
+  /** Whether this is only a place kept for a worker, which its hive does not know yet and no load that suits covers. */
+  isOnlyReserved(workerId: string, model: string, where: Where): boolean;
   /** Workers that are about to start on a hive, with the memory that they are promised there. */
   reserved(hiveId: string): readonly WorkerView[];
   /**
@@ -225,12 +227,19 @@ export function createLoading(options: {
     return ready;
   };
 
+  const underWay = (model: string, where: Where) => {
+    const { context_length } = contextWish(spawnOptions(model), where);
+    return [...running].find((load) => load.model === model && suits(load, where, context_length));
+  };
+
   return {
     start,
+    isOnlyReserved: (workerId, model, where) =>
+      [...reservations].some((worker) => worker.workerId === workerId) && underWay(model, where) === undefined,
     reserved: (hiveId) => [...reservations].filter((worker) => worker.hiveId === hiveId),
     share(model, placement, where = {}) {
       const wishes = contextWish(spawnOptions(model), where);
-      const shared = [...running].find((load) => load.model === model && suits(load, where, wishes.context_length));
+      const shared = underWay(model, where);
       if (shared !== undefined) return shared.worker;
       const worker = bring(model, placement, wishes)
         .then((ready) => {

@@ -193,6 +193,15 @@ describe("making room", () => {
     expect(evicted(full([idle("wasp", 400, 90, { pinned: true })]))).toBe("refuse");
   });
 
+  it("stops an idle worker of the same model whose context is too small for the request", () => {
+    const small = full([idle("bee", 400, 90, { contextLength: 2_048 })]);
+    expect(place({ ...request, contextLength: 2_048 }, small)).toMatchObject({ kind: "use" });
+    expect(place({ ...request, contextLength: 4_096 }, small)).toMatchObject({
+      kind: "load",
+      evicts: [{ model: "bee", contextLength: 2_048 }],
+    });
+  });
+
   it("leaves everybody alone for a model that would not fit even so", () => {
     expect(evicted(full([idle("wasp", 100, 90), idle("ant", 50, 90)]))).toBe("refuse");
   });

@@ -1,6 +1,7 @@
 import type { Backend, ErrorCode } from "@rbee/contract";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
+import { suits } from "./suits.ts";
 import type { Failing, FleetView, HiveView, Memory, PlacementRequest, Where, WorkerView } from "./views.ts";
 
 export type * from "./views.ts";
@@ -51,15 +52,6 @@ const answering = (worker: WorkerView) =>
   (worker.state === "ready" || worker.state === "busy") && worker.yielding !== true;
 const coming = (worker: WorkerView) => worker.state === "starting" || worker.state === "loading";
 const usable = (hive: HiveView) => hive.health === "healthy" || hive.health === "degraded";
-/** Whether a worker is where a request insists on. */
-const suits = (
-  { hiveId, backend, device, contextLength }: Pick<WorkerView, "hiveId" | "backend" | "device" | "contextLength">,
-  where: Where,
-) =>
-  (where.hives?.has(hiveId) ?? true) &&
-  (where.backend === undefined || where.backend === backend) &&
-  (where.device === undefined || where.device === device) &&
-  (where.contextLength === undefined || (contextLength ?? where.contextLength) >= where.contextLength);
 const load = (worker: WorkerView) => worker.running / Math.max(1, worker.slotsTotal ?? 1);
 
 /** The first by the given keys, smaller first; undefined when there is none. */

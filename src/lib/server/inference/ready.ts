@@ -213,6 +213,12 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
             }
             waits?.leave();
             waits = undefined;
+            if (decision.kind === "wait" && loading.isOnlyReserved(decision.worker.workerId, model, where)) {
+              // Somebody else is bringing it up, and it has no name yet.
+              if (elapsed() > loadWaitMs) throw stillLoading(model);
+              await delay(lookAgainMs, undefined, { signal });
+              break;
+            }
             try {
               const worker = await within(loading.share(model, decision, where), loadWaitMs - elapsed(), signal);
               if (worker === nothing) throw stillLoading(model);

@@ -104,9 +104,13 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
     signal.removeEventListener("abort", onAbort);
     upstream.read(null);
     if (error !== null) upstream.abort();
-    if (event !== null) sink?.write(errorEvent(event));
-    sink?.end();
-    onEnd({ meter, error, firstTextAt });
+    // Whatever the way to the client makes of it: the request is over, and its seat is free.
+    try {
+      if (event !== null) sink?.write(errorEvent(event));
+      sink?.end();
+    } finally {
+      onEnd({ meter, error, firstTextAt });
+    }
   };
   const fail = (error: RbeeError) => {
     end(error, error);

@@ -1,5 +1,6 @@
 import type { HiveView, WorkerView } from "./views.ts";
 import type { Verdict } from "./verdict.ts";
+import { withoutLog } from "./told-to.ts";
 
 const mb = (value: number) => `${Math.floor(value)} MB`;
 
@@ -39,7 +40,7 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
     case "failing": {
       const { failures, error, retryAfterS } = verdict.failing;
       const tries = failures === 1 ? "Loading" : `${failures} times in a row loading`;
-      return `${tries.charAt(0).toLowerCase()}${tries.slice(1)} ${model} on ${name} failed (${error.message.replace(/\.$/u, "")})${retryAfterS > 0 ? `; it is tried again in ${Math.ceil(retryAfterS)} s` : ""}`;
+      return `${tries.charAt(0).toLowerCase()}${tries.slice(1)} ${model} on ${name} failed (${withoutLog(error.message).replace(/\.$/u, "")})${retryAfterS > 0 ? `; it is tried again in ${Math.ceil(retryAfterS)} s` : ""}`;
     }
     case "load":
       return verdict.haveMb === null

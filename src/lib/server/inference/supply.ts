@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { fleetModels, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
 import type { ModelsService } from "#lib/server/models/index.ts";
 import { createBreaker } from "./breaker.ts";
+import type { Person } from "#lib/server/accounts/index.ts";
 import { explain, type ExplainQuery } from "./explanation.ts";
 import { createFreshWorkers, hiveView, type FreshWorkers } from "./fleet-view.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -39,7 +40,7 @@ export interface Supply {
   /** A worker has been given a request. */
   asked(workerId: string): void;
   /** @throws {RbeeError} `model_not_found`, `node_not_found`. */
-  explain(name: string, query: ExplainQuery): PlacementExplanation;
+  explain(person: Person, name: string, query: ExplainQuery): PlacementExplanation;
   stop(): void;
 }
 
@@ -155,9 +156,10 @@ export function createSupply(options: SupplyOptions): Supply {
     asked: (workerId) => {
       tenure.asked(workerId);
     },
-    explain(name, query) {
+    explain(person, name, query) {
       const model = decided.resolve(name);
       return explain({
+        person,
         request: requestFor(model),
         query,
         fleet: fleet(),

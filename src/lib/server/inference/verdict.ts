@@ -1,5 +1,6 @@
 import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device } from "@rbee/contract";
 import { fewest } from "./eviction.ts";
+import { suits } from "./suits.ts";
 import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
 
 type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
@@ -118,7 +119,11 @@ function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView
     };
   }
   const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
-  const victims = others.filter((worker) => mayGo(worker) && worker.model !== request.model);
+  // One of the same model makes room too when it has less context than is asked for.
+  const isOther = (worker: WorkerView) =>
+    worker.model !== request.model ||
+    (request.another !== true && !suits(worker, { contextLength: request.contextLength }));
+  const victims = others.filter((worker) => mayGo(worker) && isOther(worker));
   const evicts = mayEvict ? fewest(victims, fits) : undefined;
   if (evicts !== undefined) return { kind: "evict", ...room, evicts };
   const frees = fewest(others, fits);

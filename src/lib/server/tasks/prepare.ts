@@ -23,7 +23,7 @@ const fetchLimitMs = 24 * 60 * 60_000 + 10 * 60_000;
 /** What getting a task ready needs of the queen. */
 export interface PrepareParts {
   readonly hives: Pick<HivesService, "registry" | "contact">;
-  readonly readiness: InferenceService["readiness"];
+  readonly readiness: ReturnType<InferenceService["readinessFor"]>;
   readonly household: () => TaskHousehold;
   readonly jobs: SharedJobs;
 }

@@ -77,7 +77,13 @@ export function createTasks({ hives, inference, models, jobs, machines, log }: T
     graceMs,
   });
   const household = () => taskHousehold(hives, machines);
-  const parts: PrepareParts = { hives, readiness: inference.readiness, household, jobs: createSharedJobs(jobs) };
+  const sharedJobs = createSharedJobs(jobs);
+  const partsFor = (person: Person): PrepareParts => ({
+    hives,
+    readiness: inference.readinessFor(person),
+    household,
+    jobs: sharedJobs,
+  });
 
   /** Refuses what can be told beforehand; gives what is ready already. */
   const lookAhead = (person: Person, task: TaskRequest): Prepared | undefined => {
@@ -107,7 +113,7 @@ export function createTasks({ hives, inference, models, jobs, machines, log }: T
       if (!isAdmin) throw mayNotFetch(task.model, place);
       return undefined;
     }
-    return inference.readiness.outlook(plan.model, plan.where).kind === "ready" ? plan : undefined;
+    return inference.readinessFor(person).outlook(plan.model, plan.where).kind === "ready" ? plan : undefined;
   };
 
   const perform = async (
@@ -126,7 +132,7 @@ export function createTasks({ hives, inference, models, jobs, machines, log }: T
       onFlow: (resume: () => void) => void;
     },
   ): Promise<TaskAnswer> => {
-    const { model, where } = warm ?? (await prepare(parts, person, task));
+    const { model, where } = warm ?? (await prepare(partsFor(person), person, task));
     if (warm !== undefined) narrate({ action: "ready", level: "debug", message: `${model} is ready.` });
     let i = 0;
     const { worker, finishReason, usage, timings } = await answer(
@@ -162,7 +168,10 @@ export function createTasks({ hives, inference, models, jobs, machines, log }: T
       const task = { ...asked, model: models.resolve(asked.model) };
       if (stopping) throw new RbeeError("overloaded", "The queen is stopping.", { retryAfterS: 5 });
       const warm = lookAhead(person, task);
-      const { requestId } = context;
+      // Clients may name their requests, several of them alike.
+      const requestId = running.has(context.requestId)
+        ? `${context.requestId}~${crypto.randomUUID()}`
+        : context.requestId;
       return new Reply({ ...eventStreamHeaders, "x-request-id": requestId }, (sink) => {
         const stream = new TaskStream(sink);
         let resume = () => {};
@@ -174,7 +183,13 @@ export function createTasks({ hives, inference, models, jobs, machines, log }: T
             startedBy: person.user.name,
             timeoutMs: taskLimitMs,
           },
-          (signal) => perform(person, task, context, { warm, signal, stream, onFlow: (flow) => (resume = flow) }),
+          (signal) =>
+            perform(
+              person,
+              task,
+              { ...context, requestId },
+              { warm, signal, stream, onFlow: (flow) => (resume = flow) },
+            ),
         );
         streams.set(jobId, stream);
         running.set(requestId, { jobId, userId: person.user.id });

@@ -42,7 +42,7 @@ export interface Dialects extends OllamaDialect {
 export interface DialectOptions extends OllamaOptions {
   inference: Pick<
     InferenceService,
-    "chat" | "complete" | "embed" | "countTokens" | "tokenize" | "detokenize" | "readiness"
+    "chat" | "complete" | "embed" | "countTokens" | "tokenize" | "detokenize" | "readinessFor"
   >;
 }
 

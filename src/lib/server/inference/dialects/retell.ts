@@ -6,6 +6,8 @@ import { Reply } from "../reply.ts";
 export interface StreamTelling<Chunk = ChatChunk> {
   /** Before the first chunk, once it is known: what of the prompt was in the cache, and what was not. In tokens. */
   prompt?(counts: { cached: number; computed: number }): void;
+  /** While nothing is to be told yet: what shows the client that somebody is there. */
+  alive?(): string;
   chunk(chunk: Chunk): string;
   /** After the last chunk of a complete answer. */
   end(): string;
@@ -26,6 +28,15 @@ const doneMark = "[DONE]";
 /** The comment with which a worker tells what reading the prompt took. */
 const promptComment = /^prompt (\d{1,9})\+(\d{1,9})$/u;
 
+/** The value of an event; undefined for half of one, which the error event after it closes. */
+function valueOf(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a stream's bytes and gives what to send for them. */
 function createTranslator<Chunk>(telling: StreamTelling<Chunk>): (bytes: Uint8Array) => string {
   const decoder = new TextDecoder();
@@ -34,13 +45,15 @@ function createTranslator<Chunk>(telling: StreamTelling<Chunk>): (bytes: Uint8Ar
     onComment(comment) {
       const counts = promptComment.exec(comment.trim());
       if (counts !== null) telling.prompt?.({ cached: Number(counts[1]), computed: Number(counts[2]) });
+      told += telling.alive?.() ?? "";
     },
     onEvent({ data }) {
       if (data === doneMark) {
         told += telling.end();
         return;
       }
-      const value: unknown = JSON.parse(data);
+      const value = valueOf(data);
+      if (value === undefined) return;
       const failed = errorBodySchema.safeParse(value).data;
       told += failed === undefined ? telling.chunk(value as Chunk) : telling.error(failed.error);
     },

@@ -49,6 +49,8 @@ export function createMessageStream(): StreamTelling {
     prompt({ cached, computed }) {
       usage = { ...noUsage, input_tokens: computed, cache_read_input_tokens: cached };
     },
+    // Anthropic has an event for it, but none may come before `message_start`.
+    alive: () => ": waiting\n\n",
     chunk(chunk) {
       if (chunk.usage) usage = usageOf(chunk.usage);
       let told = start(chunk);

@@ -6,7 +6,7 @@ import {
   type CompletionRequest,
   type OllamaGenerateRequest,
 } from "@rbee/contract";
-import { modelIdOf, samplingOf } from "./request.ts";
+import { samplingOf } from "./request.ts";
 
 /**
  * The completion that `POST /api/generate` asks for when the prompt goes to the model as it is, or is to be filled in.
@@ -24,7 +24,7 @@ export function completionOf(request: OllamaGenerateRequest): CompletionRequest 
   if (refused !== undefined)
     throw new RbeeError("invalid_request", `\`${refused}\` cannot be combined with raw or suffix.`, { param: refused });
   return {
-    model: modelIdOf(model),
+    model,
     prompt,
     stream,
     ...(stream ? { stream_options: { include_usage: true } } : {}),

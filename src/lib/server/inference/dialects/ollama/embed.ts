@@ -1,11 +1,10 @@
 import type { Embeddings, EmbeddingsRequest, ollamaEmbedAnswerSchema, OllamaEmbedRequest } from "@rbee/contract";
 import type { z } from "zod";
-import { modelIdOf } from "./request.ts";
 
 /** The embeddings request that `POST /api/embed` stands for. */
 export function embeddingsOf({ model, input, dimensions }: OllamaEmbedRequest): EmbeddingsRequest {
   return {
-    model: modelIdOf(model),
+    model,
     input,
     encoding_format: "float",
     ...(dimensions === undefined ? {} : { dimensions }),

@@ -53,7 +53,6 @@ it("options, format and tool results become a chat's; calls without ids get some
     }),
   );
   expect(chat).toMatchObject({
-    model: "bee",
     temperature: 0,
     top_k: 5,
     stop: "END",

@@ -23,7 +23,7 @@ import { chatShape, createTelling, generateShape } from "./answer.ts";
 import { chunkAsChat, completionOf, wholeAsChat } from "./completion.ts";
 import { embedAnswer, embeddingsOf } from "./embed.ts";
 import { runningOf, shownModel, tagsOf } from "./models.ts";
-import { chatOf, modelIdOf, promptedChatOf } from "./request.ts";
+import { chatOf, promptedChatOf, untagged } from "./request.ts";
 
 /** The household as an Ollama server. Errors are those of `Inference.chat`. */
 export interface OllamaDialect {
@@ -41,7 +41,7 @@ export interface OllamaDialect {
 }
 
 export interface OllamaOptions {
-  inference: Pick<InferenceService, "chat" | "complete" | "embed" | "readiness">;
+  inference: Pick<InferenceService, "chat" | "complete" | "embed" | "readinessFor">;
   /** Every model once. */
   models: () => readonly HiveModel[];
   workers: () => readonly WorkerTelemetry[];
@@ -68,8 +68,15 @@ const completionTelling = (telling: Telling): Telling<Completion, Completion> =>
 export function createOllama(options: OllamaOptions): OllamaDialect {
   const { inference, models, workers, resolve, now } = options;
 
+  /** The model that a name means. The tag may be part of an alias, or only what Ollama's apps put behind every name. */
+  const idOf = (name: string): string => {
+    const id = resolve(name);
+    return models().some((model) => model.id === id) ? id : resolve(untagged(name));
+  };
+
   /** Ollama's way to load a model: a request that asks nothing. */
   const load = async (
+    person: Person,
     name: string,
     shape: object,
     request: OllamaChatRequest | OllamaGenerateRequest,
@@ -80,8 +87,8 @@ export function createOllama(options: OllamaOptions): OllamaDialect {
         param: "keep_alive",
         suggestion: "How long an idle model stays loaded is set for each model; an administrator can stop its worker.",
       });
-    await inference.readiness.ready({
-      model: resolve(modelIdOf(name)),
+    await inference.readinessFor(person).ready({
+      model: idOf(name),
       where,
       waitMs: options.loadWaitMs,
       signal,
@@ -101,7 +108,7 @@ export function createOllama(options: OllamaOptions): OllamaDialect {
   /** With Ollama's `num_ctx`: a worker whose slots have that much, which another one is started for when it must. */
   const withRoom = (context: RequestContext, name: string, tokens: number | undefined): RequestContext => {
     if (tokens === undefined) return context;
-    const id = resolve(modelIdOf(name));
+    const id = idOf(name);
     const trained = models().find((model) => model.id === id)?.context_length ?? null;
     if (trained !== null && tokens > trained)
       throw new RbeeError(
@@ -116,29 +123,32 @@ export function createOllama(options: OllamaOptions): OllamaDialect {
     async ollamaChat(person, request, context) {
       const { model } = request;
       const roomy = withRoom(context, model, request.options?.num_ctx);
-      if (request.messages.length === 0) return load(model, chatShape({ content: "" }), request, roomy);
+      if (request.messages.length === 0) return load(person, model, chatShape({ content: "" }), request, roomy);
       const telling = createTelling({ model, startedAt: performance.now(), shape: chatShape });
-      return retell(await inference.chat(person, chatOf(request), roomy), telling);
+      return retell(await inference.chat(person, { ...chatOf(request), model: idOf(model) }, roomy), telling);
     },
     async ollamaGenerate(person, request, context) {
       const { model, prompt, raw, suffix = "" } = request;
       const roomy = withRoom(context, model, request.options?.num_ctx);
-      if (prompt === "" && suffix === "") return load(model, generateShape({ content: "" }), request, roomy);
+      if (prompt === "" && suffix === "") return load(person, model, generateShape({ content: "" }), request, roomy);
       const telling = createTelling({ model, startedAt: performance.now(), shape: generateShape });
       if (raw === true || suffix !== "")
-        return retell(await inference.complete(person, completionOf(request), roomy), completionTelling(telling));
-      return retell(await inference.chat(person, promptedChatOf(request), roomy), telling);
+        return retell(
+          await inference.complete(person, { ...completionOf(request), model: idOf(model) }, roomy),
+          completionTelling(telling),
+        );
+      return retell(await inference.chat(person, { ...promptedChatOf(request), model: idOf(model) }, roomy), telling);
     },
     async ollamaEmbed(person, request, context) {
       const startedAt = performance.now();
       const roomy = withRoom(context, request.model, request.options?.num_ctx);
-      const reply = await inference.embed(person, embeddingsOf(request), roomy);
+      const reply = await inference.embed(person, { ...embeddingsOf(request), model: idOf(request.model) }, roomy);
       return embedAnswer(valueOf<Embeddings>(reply), { model: request.model, startedAt });
     },
     ollamaTags: () => tagsOf(models()),
     ollamaRunning: () => runningOf(models(), workers(), now()),
     ollamaShow(name) {
-      const id = resolve(modelIdOf(name));
+      const id = idOf(name);
       const model = models().find((each) => each.id === id);
       if (model === undefined)
         throw new RbeeError("model_not_found", `No hive of this household has the model ${name}.`);

@@ -12,8 +12,8 @@ import {
 const usualTemperature = 0.8;
 const latest = ":latest";
 
-/** A model's id without the tag that Ollama gives everything. */
-export const modelIdOf = (name: string): string => (name.endsWith(latest) ? name.slice(0, -latest.length) : name);
+/** A model's name without the tag that Ollama gives everything. */
+export const untagged = (name: string): string => (name.endsWith(latest) ? name.slice(0, -latest.length) : name);
 
 /** A model's name as Ollama writes it: always with a tag. */
 export const modelNameOf = (id: string): string => (id.includes(":") ? id : `${id}${latest}`);
@@ -92,7 +92,7 @@ const streaming = (stream: boolean): Pick<ChatRequest, "stream" | "stream_option
  */
 export function chatOf({ model, messages, stream, format, options, think, tools }: OllamaChatRequest): ChatRequest {
   return {
-    model: modelIdOf(model),
+    model,
     messages: messagesOf(messages),
     ...streaming(stream),
     ...samplingOf(options),
@@ -106,7 +106,7 @@ export function chatOf({ model, messages, stream, format, options, think, tools 
 export function promptedChatOf(request: OllamaGenerateRequest): ChatRequest {
   const { model, prompt, system, stream, format, options, think } = request;
   return {
-    model: modelIdOf(model),
+    model,
     messages: [
       ...(system === undefined || system === "" ? [] : [{ role: "system" as const, content: system }]),
       { role: "user", content: prompt },

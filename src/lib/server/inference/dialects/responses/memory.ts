@@ -36,7 +36,7 @@ export class ResponseMemory {
 
   keep(userId: string, response: ModelResponse, conversation: readonly ChatMessage[]): void {
     this.#dropOld();
-    const bytes = JSON.stringify(conversation).length * 2;
+    const bytes = (JSON.stringify(conversation).length + JSON.stringify(response).length) * 2;
     if (bytes > mostBytes) return;
     this.#kept.set(response.id, { userId, response, conversation, bytes, until: this.#now() + rememberedMs });
     this.#bytes += bytes;

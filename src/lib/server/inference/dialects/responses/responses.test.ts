@@ -167,6 +167,13 @@ describe("the memory", () => {
     expect(() => memory.response("ada", "resp_1")).toThrow(expect.objectContaining({ code: "not_found" }));
   });
 
+  it("counts what the response itself holds, too", () => {
+    const memory = new ResponseMemory(() => 0);
+    const long = { ...response, instructions: "x".repeat(17 * 1024 * 1024) };
+    memory.keep("ada", long, said);
+    expect(() => memory.conversation("ada", "resp_1")).toThrow();
+  });
+
   it("forgets the oldest when there is too much", () => {
     const memory = new ResponseMemory(() => 0);
     const long: ChatMessage[] = [{ role: "user", content: "x".repeat(5 * 1024 * 1024) }];

@@ -129,6 +129,7 @@ export function createResponseStream(opened: ModelResponse, onEnd: (response: Mo
   };
 
   return {
+    alive: () => ": waiting\n\n",
     chunk(chunk) {
       let told = start();
       ({ model } = chunk);

@@ -14,6 +14,8 @@ export type Piece =
 export interface Reader {
   /** Whether it is reading thoughts. */
   readonly thinks: boolean;
+  /** Whether it holds back text that may turn out to be content. */
+  readonly holdsContent: boolean;
   /** Whether it called tools and the last call is complete. */
   readonly calledWhole: boolean;
   push(text: string): Piece[];
@@ -56,6 +58,22 @@ export class AnswerReader implements Reader {
   /** Whether it is reading thoughts. */
   get thinks(): boolean {
     return this.#phase === "reasoning";
+  }
+
+  get holdsContent(): boolean {
+    switch (this.#phase) {
+      case "start":
+        return this.#held !== "";
+      case "reasoning":
+        return false;
+      case "before":
+        // White space after thoughts is not shown.
+        return (this.#afterThoughts ? this.#held.trimStart() : this.#held) !== "";
+      case "content":
+        return this.#triggers.holding;
+      case "calls":
+        return true;
+    }
   }
 
   /** Whether it called tools and the last call is complete. */

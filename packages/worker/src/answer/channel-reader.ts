@@ -23,6 +23,11 @@ export class ChannelReader implements Reader {
     return this.#header === null && this.#kind === "reasoning";
   }
 
+  get holdsContent(): boolean {
+    if (this.#header === null) return this.#kind === "content" && this.#body.holding;
+    return (this.#headerText !== "" || this.#header.holding) && !this.#hasMarker(this.#headerText);
+  }
+
   get calledWhole(): boolean {
     return this.#calls > 0;
   }
@@ -40,10 +45,13 @@ export class ChannelReader implements Reader {
     else {
       // A header that nothing follows is no message, unless it is plain text, which some finetunes answer.
       const text = this.#headerText + this.#header.end();
-      if (text !== "" && !channelMarkers.some((marker) => text.includes(marker)))
-        pieces.push({ kind: "content", text });
+      if (text !== "" && !this.#hasMarker(text)) pieces.push({ kind: "content", text });
     }
     return pieces;
+  }
+
+  #hasMarker(text: string): boolean {
+    return channelMarkers.some((marker) => text.includes(marker));
   }
 
   #inHeader(text: string, pieces: Piece[]): string | null {

@@ -56,6 +56,8 @@ export class ChatAnswer {
     if (reader === null) return [this.#content(text)];
     const thought = reader.thinks;
     const parts = this.#parts(reader.push(text));
+    // What only parts thoughts from the answer is not said either.
+    if (!reader.holdsContent) this.#seen = [];
     if (thought || reader.thinks) this.reasoningTokens += origin.tokens;
     return parts;
   }

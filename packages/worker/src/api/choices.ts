@@ -1,7 +1,8 @@
-import { toRbeeError, type RbeeError, type Timings } from "@rbee/contract";
+import type { RbeeError, Timings } from "@rbee/contract";
 import type {
   Generation,
   GenerationRequest,
+  Listener,
   Progress,
   PromptTokens,
   Scheduler,
@@ -82,7 +83,7 @@ export class ChoiceGroup {
     this.#requests = requests;
     this.#listener = listener;
     this.#prompts = prompts;
-    this.#fill();
+    this.#fill(false);
   }
 
   get promptTokens(): PromptTokens {
@@ -102,12 +103,15 @@ export class ChoiceGroup {
     this.#running.clear();
   }
 
-  #fill(): void {
+  /** `continued` when one of ours just ended: the next one takes its place, however busy the worker is. */
+  #fill(continued: boolean): void {
     const most = this.#scheduler.load().slotsTotal;
+    let takesPlace = continued;
     while (!this.#over && this.#next < this.#requests.length && this.#running.size < most) {
       try {
-        this.#submit(this.#next);
+        this.#submit(this.#next, takesPlace);
         this.#next++;
+        takesPlace = false;
       } catch (error) {
         // Others fill the queue: the next one is tried again when one of ours is done.
         if (this.#running.size > 0) return;
@@ -117,10 +121,10 @@ export class ChoiceGroup {
     }
   }
 
-  #submit(choice: number): void {
+  #submit(choice: number, continued: boolean): void {
     const request = this.#requests[choice];
     if (request === undefined) return;
-    const generation = this.#scheduler.submit(request, {
+    const listener: Listener = {
       text: (text, origin) => {
         if (!this.#over) this.#listener.text(choice, text, origin);
       },
@@ -130,7 +134,8 @@ export class ChoiceGroup {
       fail: (error) => {
         this.#fail(error);
       },
-    });
+    };
+    const generation = this.#scheduler.submit(request, listener, { continued });
     this.#first ??= generation;
     if (!this.#over) this.#running.set(choice, generation);
   }
@@ -141,12 +146,7 @@ export class ChoiceGroup {
     this.#ended++;
     const last = this.#ended === this.#requests.length;
     this.#listener.end(choice, ended, last ? combined(this.#timings, this.#prompts) : null);
-    if (last) return;
-    try {
-      this.#fill();
-    } catch (error) {
-      this.#listener.fail(toRbeeError(error));
-    }
+    if (!last) this.#fill(true);
   }
 
   #fail(error: RbeeError): void {

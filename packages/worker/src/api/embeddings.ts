@@ -10,7 +10,7 @@ function encoded(vector: Float32Array, format: EmbeddingsRequest["encoding_forma
 }
 
 /**
- * Embeds all inputs. An aborted `signal` skips those that have not begun.
+ * Embeds all inputs. An aborted `signal` skips those that have not begun, and so does the failure of one.
  * @throws {RbeeError} `invalid_request`, `context_length_exceeded` or `insufficient_ram`.
  */
 export async function embeddings(request: EmbeddingsRequest, engine: Engine, signal: AbortSignal): Promise<Embeddings> {
@@ -42,7 +42,14 @@ export async function embeddings(request: EmbeddingsRequest, engine: Engine, sig
     }
     return tokens;
   });
-  const vectors = await Promise.all(texts.map((tokens) => embedder.embed(tokens, signal)));
+  const settled = new AbortController();
+  const wanted = AbortSignal.any([signal, settled.signal]);
+  let vectors: Float32Array[];
+  try {
+    vectors = await Promise.all(texts.map((tokens) => embedder.embed(tokens, wanted)));
+  } finally {
+    settled.abort();
+  }
   const count = texts.reduce((sum, tokens) => sum + tokens.length, 0);
   return {
     object: "list",

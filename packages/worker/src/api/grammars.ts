@@ -1,15 +1,12 @@
 import { RbeeError, type ChatRequest, type Tool } from "@rbee/contract";
 import type { Engine, Grammar } from "../engine/engine.ts";
-import { either, GrammarBuilder, literal, sequence, type Expression } from "../grammar/gbnf.ts";
+import { either, GrammarBuilder, literal, longestGrammar, sequence, type Expression } from "../grammar/gbnf.ts";
 import { repeatsEmpty } from "../grammar/gbnf-check.ts";
 import { objectExpression, schemaExpression } from "../grammar/json-schema.ts";
 import { SchemaProblem } from "../grammar/schema-problem.ts";
 import { taggedExpression } from "../tools/tagged-grammar.ts";
 import { callsExpression, type CallableTool } from "../tools/tool-grammar.ts";
 import type { ToolFormat } from "../tools/tool-format.ts";
-
-/** Longer grammars would keep everybody waiting while the library reads them. */
-const longestGrammar = 200_000;
 
 /** The tools that an answer may call, and whether it must. */
 export interface ToolUse {
@@ -24,7 +21,15 @@ export interface ToolUse {
  * @throws {RbeeError} `invalid_request`.
  */
 export function clientGrammar(engine: Engine, text: string): Grammar {
-  if (repeatsEmpty(text)) {
+  const repeats = repeatsEmpty(text);
+  // What cannot be checked is never handed to the library, valid or not.
+  if (repeats === null) {
+    throw new RbeeError("invalid_request", "`grammar`: cannot be read as a grammar in llama.cpp's GBNF.", {
+      param: "grammar",
+      suggestion: "Check that all quotes, brackets and counts are closed, and write no comments into counts.",
+    });
+  }
+  if (repeats) {
     throw new RbeeError("invalid_request", "`grammar`: repeats something that may be empty.", {
       param: "grammar",
       suggestion: "Write what is repeated so that it has at least one character each time.",

@@ -170,7 +170,8 @@ export class LlamaEngine implements Engine {
 
   async #observed(choice: Promise<number>, logit: number, observer: LlamaObserver): Promise<number> {
     const token = await choice;
-    if (token >= 0) await observer.look(this.#native.context, logit, token);
+    // A token without its probabilities is still a token; the others of this step must not fail with it.
+    if (token >= 0) await observer.look(this.#native.context, logit, token).catch(() => {});
     return token;
   }
 

@@ -27,8 +27,9 @@ export class LlamaObserver implements Observer {
     return this.#last;
   }
 
-  /** Looks at the logits that `token` was chosen from. */
+  /** Looks at the logits that `token` was chosen from. When that fails, there is no `last`. */
   async look(context: NativeContext, logits: number, token: number): Promise<void> {
+    this.#last = null;
     const [, , share = 1] = await context.sampleToken(logits, this.#share, false, true);
     const [, flat = []] = await context.sampleToken(logits, this.#likeliest, true, false);
     const highest = Math.log(share);

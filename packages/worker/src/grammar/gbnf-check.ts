@@ -10,7 +10,12 @@ interface Group {
 }
 
 const tokens =
-  /\s+|#[^\n]*|(?<name>[a-zA-Z0-9-]+)\s*::=|(?<ref>[a-zA-Z0-9-]+)|(?<text>"(?:[^"\\]|\\.)*")|(?<set>\[(?:[^\]\\]|\\.)*\]|\.|!?<[^>\s]*>)|(?<times>[*+?]|\{\d+(?:,\d*)?\})|(?<sign>[()|])/suy;
+  /\s+|#[^\r\n]*|(?<name>[a-zA-Z0-9-]+)\s*::=|(?<ref>[a-zA-Z0-9-]+)|(?<text>"(?:[^"\\]|\\.)*")|(?<set>\[(?:[^\]\\]|\\.)*\]|\.|!?<[^>\s]*>)|(?<times>[*+?]|\{\s*\d+\s*(?:,\s*\d*\s*)?\})|(?<sign>[()|])/suy;
+
+/** Deeper parentheses could exhaust the stack of whoever follows them. */
+const deepest = 200;
+/** Classes of no characters, which the library reads as nothing. */
+const emptySets: ReadonlySet<string> = new Set(["[]", "[^]"]);
 
 const counts: Readonly<Record<string, readonly [number, number]>> = {
   "*": [0, Number.POSITIVE_INFINITY],
@@ -19,7 +24,7 @@ const counts: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 function countOf(times: string): readonly [number, number] {
-  const [, least = "0", comma, most = ""] = /^\{(\d+)(,?)(\d*)\}$/u.exec(times) ?? [];
+  const [, least = "0", comma, most = ""] = /^\{\s*(\d+)\s*(,?)\s*(\d*)\s*\}$/u.exec(times) ?? [];
   return (
     counts[times] ?? [
       Number(least),
@@ -30,6 +35,8 @@ function countOf(times: string): readonly [number, number] {
 
 /** The rules of a grammar by name; null when it is written in a way that is not understood. */
 function rulesOf(text: string): Map<string, Group> | null {
+  // The library reads up to a NUL only.
+  if (text.includes("\0")) return null;
   const rules = new Map<string, Group>();
   let open: Item[][][] = [];
   let at = 0;
@@ -54,12 +61,13 @@ function rulesOf(text: string): Map<string, Group> | null {
     const add = (atom: Item["atom"]) => last.push({ atom, least: 1, most: 1 });
     if (ref !== undefined) add({ is: "rule", name: ref });
     else if (quoted !== undefined) add({ is: quoted === '""' ? "empty" : "text" });
-    else if (set !== undefined) add({ is: "text" });
+    else if (set !== undefined) add({ is: emptySets.has(set) ? "empty" : "text" });
     else if (sign === "|") here.push([]);
     else if (sign === "(") {
       const options: Item[][] = [[]];
       add({ is: "group", options });
       open.push(options);
+      if (open.length > deepest) return null;
     } else if (sign === ")") {
       if (open.length < 2) return null;
       open.pop();
@@ -67,7 +75,9 @@ function rulesOf(text: string): Map<string, Group> | null {
       const item = last.pop();
       if (item === undefined) return null;
       const [least, most] = countOf(times);
-      last.push({ atom: item.atom, least, most });
+      // A second count repeats what the first one made.
+      const counted = item.least !== 1 || item.most !== 1;
+      last.push({ atom: counted ? { is: "group", options: [[item]] } : item.atom, least, most });
     }
   }
   return rules;
@@ -75,11 +85,12 @@ function rulesOf(text: string): Map<string, Group> | null {
 
 /**
  * Whether a grammar repeats something that may be empty. To follow all the ways in which that matches costs without
- * bounds, and everybody whose answer is computed in the same step would wait for it.
+ * bounds, and everybody whose answer is computed in the same step would wait for it. Null when the grammar is written
+ * in a way that is not understood.
  */
-export function repeatsEmpty(text: string): boolean {
+export function repeatsEmpty(text: string): boolean | null {
   const rules = rulesOf(text);
-  if (rules === null) return false;
+  if (rules === null) return null;
   const empty = new Set<string>();
   const atomIsEmpty = ({ atom }: Item): boolean =>
     atom.is === "empty" || (atom.is === "rule" && empty.has(atom.name)) || (atom.is === "group" && groupIsEmpty(atom));

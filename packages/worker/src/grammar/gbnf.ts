@@ -4,6 +4,9 @@
  */
 export type Expression = string;
 
+/** Longer grammars would keep everybody waiting while the library reads them. */
+export const longestGrammar = 200_000;
+
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** The expression of exactly this text. */
@@ -53,9 +56,16 @@ export function oneOfTexts(texts: readonly string[]): Expression {
 }
 
 function sharedBeginning(texts: readonly string[]): string {
-  let shared = texts[0] ?? "";
-  for (const text of texts) while (!text.startsWith(shared)) shared = Array.from(shared).slice(0, -1).join("");
-  return shared;
+  const [first = "", ...others] = texts;
+  let length = first.length;
+  for (const text of others) {
+    let same = 0;
+    while (same < length && text.charCodeAt(same) === first.charCodeAt(same)) same++;
+    length = same;
+  }
+  // Half of a surrogate pair is no character.
+  if ((first.charCodeAt(length - 1) & 0xfc00) === 0xd800) length--;
+  return first.slice(0, length);
 }
 
 export const optional = (expression: Expression): Expression => `${expression}?`;

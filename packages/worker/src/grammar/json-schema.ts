@@ -1,4 +1,12 @@
-import { either, mostRepetitions, oneOfTexts, sequence, type Expression, type GrammarBuilder } from "./gbnf.ts";
+import {
+  either,
+  longestGrammar,
+  mostRepetitions,
+  oneOfTexts,
+  sequence,
+  type Expression,
+  type GrammarBuilder,
+} from "./gbnf.ts";
 import {
   anyInteger,
   anyJson,
@@ -20,6 +28,9 @@ import { patternExpression } from "./string-pattern.ts";
 const mostRules = 20_000;
 const deepest = 100;
 const mostDecimals = 6;
+/** Schemas that are looked at for one grammar; references let a short schema ask for any number of them. */
+const mostWork = 25_000;
+const workDone = new WeakMap<GrammarBuilder, number>();
 
 const typeNames = ["object", "array", "string", "number", "integer", "boolean", "null"] as const;
 type TypeName = (typeof typeNames)[number];
@@ -60,6 +71,19 @@ function typeOfValue(value: unknown): TypeName[] {
 type Open = ReadonlySet<string>;
 const nothingOpen: Open = new Set();
 
+/** The reference that is all that a schema asks for, alone or as the one part of `allOf`, with its place; or null. */
+function onlyReference(schema: unknown, path: SchemaPath): { reference: string; path: SchemaPath } | null {
+  if (!isSchema(schema)) return null;
+  const [keyword, ...others] = Object.keys(schema).filter((key) => !annotations.has(key));
+  if (others.length > 0) return null;
+  if (keyword === "$ref" && typeof schema["$ref"] === "string")
+    return { reference: schema["$ref"], path: [...path, "$ref"] };
+  const all: unknown = schema["allOf"];
+  return keyword === "allOf" && Array.isArray(all) && all.length === 1 && path.length <= deepest
+    ? onlyReference(all[0], [...path, "allOf", 0])
+    : null;
+}
+
 /** Writes the grammar of a schema's values: not of all of them, but only of such. */
 class SchemaReader {
   readonly #grammar: GrammarBuilder;
@@ -73,7 +97,14 @@ class SchemaReader {
     this.#lenient = lenient;
   }
 
+  #work(amount: number): void {
+    const done = (workDone.get(this.#grammar) ?? 0) + amount;
+    workDone.set(this.#grammar, done);
+    if (done > mostWork) throw new SchemaProblem([], "is too large");
+  }
+
   value(schema: unknown, path: SchemaPath, open: Open = nothingOpen): Expression {
+    this.#work(1);
     if (this.#grammar.size > mostRules || path.length > deepest) throw new SchemaProblem([], "is too large");
     try {
       return this.#strictValue(schema, path, open);
@@ -87,11 +118,8 @@ class SchemaReader {
     if (schema === true) return anyJson(this.#grammar).value;
     if (schema === false) throw new SchemaProblem(path, "allows no value");
     if (!isSchema(schema)) throw new SchemaProblem(path, "is not a schema");
-    if (
-      typeof schema["$ref"] === "string" &&
-      Object.keys(schema).every((key) => key === "$ref" || annotations.has(key))
-    )
-      return this.#reference(schema["$ref"], [...path, "$ref"], open);
+    const only = onlyReference(schema, path);
+    if (only !== null) return this.#reference(only.reference, only.path, open);
     const flat = this.#flatten(schema, path, open);
     for (const keyword of Object.keys(flat.schema))
       if (!known.has(keyword) && !keyword.startsWith("x-"))
@@ -106,10 +134,17 @@ class SchemaReader {
 
   #target(reference: string, path: SchemaPath): unknown {
     const outside = () => new SchemaProblem(path, `refers to ${reference}, which is not in this schema`);
+    const keyOf = (part: string) => {
+      try {
+        return decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+      } catch {
+        throw outside();
+      }
+    };
     if (reference !== "#" && !reference.startsWith("#/")) throw outside();
     let target: unknown = this.#root;
     for (const part of reference.split("/").slice(1)) {
-      const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+      const key = keyOf(part);
       const inside: unknown =
         typeof target === "object" && target !== null && Object.hasOwn(target, key)
           ? (target as Record<string, unknown>)[key]
@@ -141,21 +176,24 @@ class SchemaReader {
 
   /** Without `$ref` and `allOf`: what they ask for stands in the schema itself. */
   #flatten(schema: Schema, path: SchemaPath, open: Open): { schema: Schema; open: Open } {
+    this.#work(1);
+    if (path.length > deepest) throw new SchemaProblem([], "is too large");
     const { $ref: reference, allOf: all, ...own } = schema;
     let flat: Schema = own;
     let followed = open;
-    const add = (part: unknown, partPath: SchemaPath) => {
+    const add = (part: unknown, partPath: SchemaPath, before: Open) => {
       if (part === true) return;
       if (!isSchema(part)) throw new SchemaProblem(partPath, part === false ? "allows no value" : "is not a schema");
-      const inside = this.#flatten(part, partPath, followed);
-      followed = inside.open;
+      const inside = this.#flatten(part, partPath, before);
+      followed = new Set([...followed, ...inside.open]);
       flat = mergeSchemas(flat, inside.schema, path);
     };
     if (typeof reference === "string") {
       followed = this.#follow(reference, [...path, "$ref"], followed);
-      add(this.#target(reference, [...path, "$ref"]), path);
+      add(this.#target(reference, [...path, "$ref"]), path, followed);
     }
-    if (Array.isArray(all)) all.forEach((part, index) => void add(part, [...path, "allOf", index]));
+    // Two parts may refer to the same: only what refers to itself has no end.
+    if (Array.isArray(all)) all.forEach((part, index) => void add(part, [...path, "allOf", index], open));
     return { schema: flat, open: followed };
   }
 
@@ -197,17 +235,30 @@ class SchemaReader {
         (!Array.isArray(schema["enum"]) || keyword === "enum" || schema["enum"].includes(value)),
     );
     if (values.length === 0) throw new SchemaProblem([...path, keyword], "allows no value");
-    return this.#grammar.rule(oneOfTexts(values.map((value) => JSON.stringify(value))));
+    const texts = values.map((value) => JSON.stringify(value));
+    if (texts.reduce((sum, text) => sum + text.length, 0) > longestGrammar)
+      throw new SchemaProblem([...path, keyword], "is too large");
+    return this.#grammar.rule(oneOfTexts(texts));
   }
 
   #branches(keyword: string, branches: unknown, rest: Schema, path: SchemaPath, open: Open): Expression {
     const here = [...path, keyword];
     if (!Array.isArray(branches) || branches.length === 0) throw new SchemaProblem(here, "is not a list of schemas");
     if (keyword === "oneOf") {
-      const resolve = (branch: unknown) =>
-        isSchema(branch) ? this.#flatten(branch, here, nothingOpen).schema : branch;
-      const overlap = branches.some((one: unknown, index) =>
-        branches.slice(index + 1).some((other: unknown) => !areDisjoint(one, other, resolve)),
+      const flat = new Map<Schema, Schema>();
+      const resolve = (branch: unknown) => {
+        // Each pair of branches asks, so what is known already must count as well.
+        this.#work(0.1);
+        if (!isSchema(branch)) return branch;
+        const resolved = flat.get(branch) ?? this.#flatten(branch, here, nothingOpen).schema;
+        flat.set(branch, resolved);
+        return resolved;
+      };
+      const typed = branches.map((branch: unknown) =>
+        rest["type"] === undefined || !isSchema(branch) ? branch : { allOf: [{ type: rest["type"] }, branch] },
+      );
+      const overlap = typed.some((one: unknown, index) =>
+        typed.slice(index + 1).some((other: unknown) => !areDisjoint(one, other, resolve)),
       );
       if (overlap) this.#cannot(here, "has branches that could match the same value; anyOf allows that");
     }

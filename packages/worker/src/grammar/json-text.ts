@@ -76,7 +76,10 @@ export function otherKey(grammar: GrammarBuilder, names: readonly string[]): Exp
   // Escapes could spell a name differently, so these keys have none; nor could they be told apart after one.
   const plain = '[^"\\\\\\x00-\\x1F\\x7F\\uD800-\\uDFFF]';
   const rule = (node: Node): Expression => {
-    const excluded = [...node.next.keys()].filter((character) => /[^"\\\p{Cc}\p{Cs}]/u.test(character));
+    const excluded = [...node.next.keys()].filter((character) =>
+      // eslint-disable-next-line no-control-regex -- exactly those that `plain` leaves out
+      /[^"\\\u0000-\u001F\u007F\p{Cs}]/u.test(character),
+    );
     const others = `[^"\\\\\\x00-\\x1F\\x7F\\uD800-\\uDFFF${excluded.map(inClass).join("")}]`;
     const options = excluded.map((character) => {
       const next = node.next.get(character);

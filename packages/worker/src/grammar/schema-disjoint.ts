@@ -15,8 +15,14 @@ function typeNames(schema: Schema): ReadonlySet<string> | null {
   const values = valuesOf(schema);
   if (values !== null) return new Set(values.map(typeOfValue));
   const types = typesOf(schema);
-  if (types === null) return schema["properties"] === undefined ? null : new Set(["object"]);
+  if (types === null) return null;
   return new Set(types.map((type) => (type === "integer" ? "number" : String(type))));
+}
+
+/** Whether only objects are written for it: those that have properties and no type are, unless a branch says other. */
+function writesObjects(schema: Schema, types: ReadonlySet<string> | null): boolean {
+  if (types === null) return schema["anyOf"] === undefined && schema["oneOf"] === undefined;
+  return types.size === 1 && types.has("object");
 }
 
 /**
@@ -32,7 +38,7 @@ export function areDisjoint(one: unknown, other: unknown, resolve: (schema: unkn
   if (aValues !== null && bValues !== null)
     return aValues.every((value) => bValues.every((also) => !isDeepStrictEqual(value, also)));
   const [inA, inB] = [a["properties"], b["properties"]];
-  if (!isSchema(inA) || !isSchema(inB) || aTypes?.size !== 1 || bTypes?.size !== 1) return false;
+  if (!isSchema(inA) || !isSchema(inB) || !writesObjects(a, aTypes) || !writesObjects(b, bTypes)) return false;
   const required = (schema: Schema, name: string) =>
     Array.isArray(schema["required"]) && schema["required"].includes(name);
   return Object.keys(inA).some(

@@ -40,6 +40,14 @@ function commonTypes(one: readonly unknown[], other: readonly unknown[]): unknow
 const higher: ReadonlySet<string> = new Set(["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"]);
 const lower: ReadonlySet<string> = new Set(["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"]);
 
+/** More pairs of alternatives than this cannot be tried one by one. */
+const mostPairs = 1000;
+const mostComparisons = 1_000_000;
+
+function limitPairs(ours: readonly unknown[], theirs: readonly unknown[], most: number, path: SchemaPath): void {
+  if (ours.length * theirs.length > most) throw new SchemaProblem(path, "is too large");
+}
+
 const propertiesOf = (schema: Schema): Schema => (isSchema(schema["properties"]) ? schema["properties"] : {});
 const requiredOf = (schema: Schema): unknown[] => (Array.isArray(schema["required"]) ? schema["required"] : []);
 
@@ -84,8 +92,10 @@ export function mergeSchemas(one: Schema, other: Schema, path: SchemaPath): Sche
       if (types.length === 0) throw contradiction(keyword);
       merged[keyword] = types;
     } else if (keyword === "enum" && Array.isArray(ours) && Array.isArray(theirs)) {
+      limitPairs(ours, theirs, mostComparisons, [...path, keyword]);
       merged[keyword] = ours.filter((value) => theirs.some((also) => isDeepStrictEqual(value, also)));
     } else if (keyword === "anyOf" && Array.isArray(ours) && Array.isArray(theirs)) {
+      limitPairs(ours, theirs, mostPairs, [...path, keyword]);
       merged[keyword] = ours.flatMap((a: unknown) => theirs.map((b: unknown) => ({ allOf: [a, b] })));
     } else if (keyword === "items") merged[keyword] = { allOf: [ours, theirs] };
     else if (keyword === "additionalProperties")

@@ -82,10 +82,20 @@ export class Scheduler {
   }
 
   /**
-   * Takes a request. It starts at the next step, or when a slot is free.
+   * Takes a request. It starts at the next step, or when a slot is free. `continued` is for the further work of one that
+   * was taken before, handed over when a part of it ends: it is never refused, and a drain waits for it.
    * @throws {RbeeError} `worker_busy` when the worker is draining or as many wait as may.
    */
-  submit(request: GenerationRequest, listener: Listener): Generation {
+  submit(request: GenerationRequest, listener: Listener, { continued = false } = {}): Generation {
+    if (!continued) this.#refuseWhenBusy();
+    const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
+    this.#waiting.push(generation);
+    if (!this.#running) void this.#run();
+    else this.#options.onChange();
+    return generation;
+  }
+
+  #refuseWhenBusy(): void {
     if (this.#draining) {
       throw new RbeeError("worker_busy", "This worker is shutting down and takes no new requests.", { retryAfterS: 1 });
     }
@@ -96,11 +106,6 @@ export class Scheduler {
         retryAfterS: 1,
       });
     }
-    const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
-    this.#waiting.push(generation);
-    if (!this.#running) void this.#run();
-    else this.#options.onChange();
-    return generation;
   }
 
   /** Stops working on a request; its slot is free after the step that is being computed. Its listener hears nothing more. */

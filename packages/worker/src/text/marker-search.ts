@@ -15,6 +15,11 @@ export class MarkerSearch {
     this.#markers = markers;
   }
 
+  /** Whether it holds text back. */
+  get holding(): boolean {
+    return this.#held !== "";
+  }
+
   /** Adds text. Answers what may be let out, or the first marker with what is on both sides of it. */
   push(text: string): string | Found {
     const whole = this.#held + text;

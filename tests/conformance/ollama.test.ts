@@ -1,6 +1,7 @@
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startHousehold, type Household } from "../support/household.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 /** Ollama's own client, as it ships, against a running household. */
 let household: Household;
@@ -88,8 +89,10 @@ describe("models", () => {
     const shown = await ollama.show({ model: "bee-tiny" });
     expect(shown.capabilities).toContain("completion");
     expect(shown.details.format).toBe("gguf");
-    const running = await ollama.ps();
-    expect(running.models.map(({ name }) => name)).toContain("bee-tiny:latest");
+    // Hives tell once a second what they run.
+    await waitFor("it among those that run", async () =>
+      (await ollama.ps()).models.some(({ name }) => name === "bee-tiny:latest"),
+    );
     expect((await ollama.version()).version).toMatch(/^\d+\.\d+\.\d+/u);
   });
 

@@ -111,8 +111,10 @@ test("an interrupted live stream says so and recovers", async ({ page, context }
   await page.getByLabel("Password", { exact: true }).fill(administrator.password);
   await page.getByRole("button", { name: /sign in/iu }).click();
   await expect(page.getByText("healthy", { exact: false }).first()).toBeVisible();
+  // Looked for while she is away: she may be back before anybody could look afterwards.
+  const told = page.getByText(/reconnecting/iu).waitFor({ timeout: 15_000 });
   await household.restartQueen();
-  await expect(page.getByText(/reconnecting/iu)).toBeVisible();
+  await told;
   await expect(page.getByText(/reconnecting/iu)).toBeHidden();
   await expect(page.getByText("healthy", { exact: false }).first()).toBeVisible();
   await context.close();

@@ -112,12 +112,16 @@ function sendReply(response: ServerResponse, status: number, { headers, body }: 
     return;
   }
   response.writeHead(status, headers);
-  // Whoever waits for the first word of a long prompt sees at least that there will be one.
-  response.flushHeaders();
+  let silent = true;
   const flow = body({
-    write: (bytes) => response.write(bytes),
+    write(bytes) {
+      silent = false;
+      return response.write(bytes);
+    },
     end: () => void response.end(),
   });
+  // Whoever waits for the first word of a long prompt sees at least that there will be one.
+  if (silent && !response.writableEnded) response.flushHeaders();
   response.on("drain", flow.resume).once("close", flow.cancel);
 }
 

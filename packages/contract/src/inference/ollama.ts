@@ -163,7 +163,6 @@ export const ollamaEmbedAnswerSchema = z
     model: z.string(),
     embeddings: z.array(z.array(z.number())),
     total_duration: z.int(),
-    load_duration: z.int(),
     prompt_eval_count: z.int(),
   })
   .meta({ id: "OllamaEmbedAnswer" });

@@ -47,20 +47,14 @@ export const chunkAsChat = ({ choices, ...rest }: Completion): ChatChunk => ({
   })),
 });
 
-const noUsage = {
-  prompt_tokens: 0,
-  completion_tokens: 0,
-  total_tokens: 0,
-  prompt_tokens_details: { cached_tokens: 0 },
-};
-
 /** A whole completion as a chat. @throws {RbeeError} `hive_invalid_response` when it lacks what whole answers have. */
 export function wholeAsChat({ choices, usage, timings, ...rest }: Completion): ChatCompletion {
-  if (timings === undefined) throw new RbeeError("hive_invalid_response", "The worker's completion has no timings.");
+  if (timings === undefined || usage === undefined || usage === null)
+    throw new RbeeError("hive_invalid_response", "The worker's completion does not say what it counts.");
   return {
     ...rest,
     object: "chat.completion",
-    usage: usage ?? noUsage,
+    usage,
     timings,
     choices: choices.map(({ index, text, finish_reason }) => ({
       index,

@@ -1,4 +1,10 @@
-import type { Embeddings, EmbeddingsRequest, ollamaEmbedAnswerSchema, OllamaEmbedRequest } from "@rbee/contract";
+import {
+  RbeeError,
+  type Embeddings,
+  type EmbeddingsRequest,
+  type ollamaEmbedAnswerSchema,
+  type OllamaEmbedRequest,
+} from "@rbee/contract";
 import type { z } from "zod";
 
 /** The embeddings request that `POST /api/embed` stands for. */
@@ -11,16 +17,21 @@ export function embeddingsOf({ model, input, dimensions }: OllamaEmbedRequest): 
   };
 }
 
-/** The same vectors in Ollama's shape. `startedAt` is by `performance.now()`; what loading took is not known apart. */
+/**
+ * The same vectors in Ollama's shape. `startedAt` is by `performance.now()`; what loading took is not known
+ * apart, and left out. @throws {RbeeError} `hive_invalid_response` for vectors that are not the numbers asked for.
+ */
 export function embedAnswer(
   { data, usage }: Embeddings,
   { model, startedAt }: { model: string; startedAt: number },
 ): z.infer<typeof ollamaEmbedAnswerSchema> {
   return {
     model,
-    embeddings: data.map(({ embedding }) => (typeof embedding === "string" ? [] : embedding)),
+    embeddings: data.map(({ embedding }) => {
+      if (typeof embedding !== "string") return embedding;
+      throw new RbeeError("hive_invalid_response", "The worker gave vectors as text, not as numbers.");
+    }),
     total_duration: Math.round((performance.now() - startedAt) * 1e6),
-    load_duration: 0,
     prompt_eval_count: usage.prompt_tokens,
   };
 }

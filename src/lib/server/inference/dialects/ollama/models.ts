@@ -52,12 +52,13 @@ export function runningOf(
       const stops = own.map((worker) => worker.stops_in_s);
       const last = stops.includes(null) ? null : Math.max(...stops.map((seconds) => seconds ?? 0));
       const vram = own.map((worker) => worker.vram_mb).filter((mb) => mb !== null);
+      const contexts = own.map((worker) => worker.context_length).filter((tokens) => tokens !== null);
       return [
         {
           ...listed(model),
           expires_at: last === null ? null : new Date(nowMs + last * 1_000).toISOString(),
           size_vram: vram.length === 0 ? null : Math.round(vram.reduce((sum, mb) => sum + mb, 0) * 1024 * 1024),
-          context_length: model.context_length,
+          context_length: contexts.length === 0 ? null : Math.max(...contexts),
         },
       ];
     }),

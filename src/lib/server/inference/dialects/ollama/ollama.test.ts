@@ -130,7 +130,14 @@ describe("the models", () => {
     files: [{ name: "bee.gguf", size_bytes: 9, sha256: "ab" }],
   } as HiveModel;
   const worker = (fields: Partial<WorkerTelemetry>) =>
-    ({ model: "bee", state: "ready", stops_in_s: 60, vram_mb: null, ...fields }) as WorkerTelemetry;
+    ({
+      model: "bee",
+      state: "ready",
+      stops_in_s: 60,
+      vram_mb: null,
+      context_length: 1024,
+      ...fields,
+    }) as WorkerTelemetry;
 
   it("have a tag, and say what is known", () => {
     expect(tagsOf([model]).models[0]).toMatchObject({
@@ -143,7 +150,10 @@ describe("the models", () => {
 
   it("a loaded one is there once, until its last worker stops", () => {
     const running = runningOf([model], [worker({}), worker({ stops_in_s: 90 }), worker({ state: "loading" })], 0);
-    expect(running.models).toMatchObject([{ name: "bee:latest", expires_at: "1970-01-01T00:01:30.000Z" }]);
+    expect(running.models).toMatchObject([
+      // What a slot holds, not what the model was trained for.
+      { name: "bee:latest", expires_at: "1970-01-01T00:01:30.000Z", context_length: 1024 },
+    ]);
     expect(runningOf([model], [worker({ stops_in_s: null })], 0).models[0]?.expires_at).toBeNull();
     expect(runningOf([model], [worker({ state: "draining" })], 0).models).toEqual([]);
   });

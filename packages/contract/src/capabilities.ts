@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { externalServerSchema } from "./external.ts";
 import { modelMemoryFactsSchema } from "./model-memory.ts";
 import { apiVersion, backendSchema, engineSchema, hiveIdSchema, modelIdSchema } from "./identifiers.ts";
 
@@ -76,6 +77,10 @@ export const capabilitiesSchema = z
     devices: z.array(deviceSchema),
     engines: z.array(engineSchema),
     models: z.array(hiveModelSchema),
+    external_servers: z
+      .array(externalServerSchema)
+      .optional()
+      .describe("Servers that run there and are not rbee's, whose models it passes requests on to."),
     capabilities_rev: z.string(),
   })
   .meta({ id: "Capabilities" });

@@ -28,7 +28,7 @@ export type PlacementVerdict = z.infer<typeof placementVerdictSchema>;
 const placedWorkerSchema = z.object({
   worker_id: workerIdSchema,
   state: workerStateSchema,
-  device: z.string(),
+  device: z.string().nullable(),
   slots_total: z.int().nullable(),
   requests: z.int().describe("Requests that it is answering."),
   idle_s: z.number().nullable(),

@@ -9,6 +9,9 @@ import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
+import { ExternalServers } from "./engines/external/servers.ts";
+import { targetsOf } from "./engines/external/targets.ts";
+import { HiveWorkers } from "./engines/workers.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
 import { HeartbeatLoop } from "./heartbeat/loop.ts";
@@ -58,6 +61,7 @@ export class Hive {
     try {
       parts = await assemble(config, unlock);
       parts.supervisor.start();
+      parts.external.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
       const { hiveId } = parts.identity;
@@ -110,12 +114,13 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, external, unlock } = this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
     await heartbeats.stop();
     await sender.close();
     await server.close();
+    await external.stop();
     await models.close();
     hardware.stop();
     unlock();
@@ -127,6 +132,7 @@ interface Parts {
   readonly log: Logger;
   readonly hardware: Hardware;
   readonly supervisor: Supervisor;
+  readonly external: ExternalServers;
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly server: HiveServer;
@@ -175,6 +181,13 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     memoryLimitMb: settings.memoryLimitMb,
     sharedMachine: config.parent === "ipc",
   });
+  const external = new ExternalServers({
+    targets: targetsOf(settings.externalServers),
+    hiveId: identity.hiveId,
+    clock: systemClock,
+    log,
+  });
+  const workers = new HiveWorkers(supervisor, external);
   const jobs = new HiveJobs({
     log,
     clock: systemClock,
@@ -202,6 +215,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       devices: [...devices],
       engines: ["node-llama-cpp" as const],
       models: catalogue.models.map(describeModel),
+      external_servers: external.describe(),
     };
     const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
     return { ...stable, disk_free_mb: await readDiskFreeMb(home), capabilities_rev };
@@ -212,15 +226,23 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   };
   const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
     if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
-    const facts = supervisor.facts();
+    const facts = workers.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
-    const [{ capabilities_rev }, node, workers] = await Promise.all([
+    const [{ capabilities_rev }, node, measured] = await Promise.all([
       describe(),
       sampler.node(),
       sampler.workers(facts),
     ]);
     const { hiveId: hive_id } = identity;
-    return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers };
+    return {
+      hive_id,
+      ts: systemClock.now(),
+      version,
+      port: parts.listensOn,
+      capabilities_rev,
+      node,
+      workers: measured,
+    };
   };
   const sender = httpSender(identity.hiveToken);
   const heartbeats = new HeartbeatLoop({
@@ -234,7 +256,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const app = createApp({
     hiveId: identity.hiveId,
     gate,
-    supervisor,
+    workers,
     log,
     capabilities: async () => {
       await rescan();
@@ -251,14 +273,15 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const relay = new Relay({
     gate,
     log,
-    connections: (id) => supervisor.get(id).connections(),
-    diedOf: (id) => supervisor.get(id).diedOf(200),
+    address: (id) => workers.address(id),
+    diedOf: (id) => workers.diedOf(id),
   });
   const parts: Parts = {
     identity,
     log,
     hardware,
     supervisor,
+    external,
     models,
     jobs,
     server: new HiveServer(app, relay),

@@ -6,6 +6,8 @@ import { TokenGate } from "../api/authentication.ts";
 import { Relay } from "../api/relay.ts";
 import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
+import { ExternalServers } from "../engines/external/servers.ts";
+import { HiveWorkers } from "../engines/workers.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
@@ -41,6 +43,8 @@ export interface SmallHiveOptions {
   memoryLimitMb?: number;
   command?: readonly string[];
   home?: string;
+  /** Addresses of servers that are not rbee's. */
+  external?: readonly string[];
   hubUrl?: string;
   hubToken?: string;
   stallMs?: number;
@@ -81,6 +85,14 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     sharedMachine: true,
   });
   supervisor.start();
+  const external = new ExternalServers({
+    targets: (options.external ?? []).map((address) => ({ url: address, name: null })),
+    hiveId: "hive:00000000-0000-4000-8000-000000000000",
+    clock,
+    log,
+  });
+  external.start();
+  const workers = new HiveWorkers(supervisor, external);
   const jobs = new HiveJobs({
     log,
     clock,
@@ -93,7 +105,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const app = createApp({
     hiveId: "hive:00000000-0000-4000-8000-000000000000",
     gate,
-    supervisor,
+    workers,
     log,
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models,
@@ -104,14 +116,15 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const relay = new Relay({
     gate,
     log,
-    connections: (id) => supervisor.get(id).connections(),
-    diedOf: (id) => supervisor.get(id).diedOf(200),
+    address: (id) => workers.address(id),
+    diedOf: (id) => workers.diedOf(id),
   });
   const server = new HiveServer(app, relay);
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {
     await Promise.all([supervisor.stopAll(0), jobs.stop()]);
     await server.close();
+    await external.stop();
     await models.close();
   });
   const client = hiveClient({ baseUrl: url, token });

@@ -173,6 +173,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
   });
   const jobs = new HiveJobs({

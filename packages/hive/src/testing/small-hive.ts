@@ -78,6 +78,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    speculation: "auto",
     sharedMachine: true,
   });
   supervisor.start();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
+import { RbeeError, workerIdSchema, type Worker, type WorkerProcessOptions, type WorkerSpawn } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   readonly idleStopS: number;
   /** MB of main memory that all workers together may take; undefined when nobody limited it. */
   readonly memoryLimitMb: number | undefined;
+  /** Whether workers guess what a text repeats. */
+  readonly speculation: WorkerProcessOptions["speculation"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -98,7 +100,8 @@ export class Supervisor {
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
+    const { threads, speculation, sharedMachine, command, loadTimeoutMs, runFiles, catalogue, clock, log } =
+      this.#options;
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
@@ -114,6 +117,7 @@ export class Supervisor {
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        speculation,
         queue_limit: 64,
       },
       env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},

@@ -53,7 +53,6 @@ export async function startHive(
       RBEE_CONFIG_DIR: join(folder.path, "config"),
       RBEE_WORKER_THREADS: "1",
       RBEE_MDNS: "false",
-      RBEE_EXTERNAL_SERVERS: "off",
       ...env,
     };
     const started = startProcess([program, "--name", name, ...extra, ...fault], environment, through);

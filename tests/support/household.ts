@@ -68,7 +68,6 @@ export async function startHousehold(options: HouseholdOptions = {}): Promise<Ho
     RBEE_LOCAL_HIVE: String(options.localHive ?? true),
     RBEE_WORKER_THREADS: "1",
     RBEE_MDNS: "false",
-    RBEE_EXTERNAL_SERVERS: "off",
     RBEE_DISCOVERY_DELAY: "0.2",
     ...(options.setUp === false
       ? {}

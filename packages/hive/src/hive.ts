@@ -8,6 +8,8 @@ import { Relay } from "./api/relay.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
+import { Engines } from "./engines/engines.ts";
+import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { ExternalServers } from "./engines/external/servers.ts";
 import { targetsOf } from "./engines/external/targets.ts";
@@ -166,9 +168,16 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
+  const external = new ExternalServers({
+    targets: targetsOf(settings.externalServers),
+    hiveId: identity.hiveId,
+    clock: systemClock,
+    log,
+  });
+  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version), external]);
   const supervisor = new Supervisor({
     home,
-    command: config.workerCommand,
+    engines,
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -179,13 +188,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
-  });
-  const external = new ExternalServers({
-    targets: targetsOf(settings.externalServers),
-    hiveId: identity.hiveId,
-    clock: systemClock,
-    log,
   });
   const workers = new HiveWorkers(supervisor, external);
   const jobs = new HiveJobs({
@@ -195,7 +199,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     selfCheck: { home, hardware, catalogue, database: models.database },
   });
-  await Promise.all([hardware.start(), catalogue.scan()]);
+  await Promise.all([hardware.start(), catalogue.scan(), engines.look()]);
   let scannedAt = systemClock.monotonic();
 
   const describe = async (): Promise<Capabilities> => {
@@ -213,7 +217,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       worker_slots: settings.workerSlots,
       backends: [...backends],
       devices: [...devices],
-      engines: ["node-llama-cpp" as const],
+      engines: engines.usable,
+      engine_facts: engines.facts,
       models: catalogue.models.map(describeModel),
       external_servers: external.describe(),
     };
@@ -259,7 +264,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     workers,
     log,
     capabilities: async () => {
-      await rescan();
+      await Promise.all([rescan(), engines.look()]);
       return describe();
     },
     models,

@@ -45,6 +45,11 @@ export class HiveWorkers {
    * @throws {RbeeError} as `Supervisor.spawn`; `invalid_request` for a model that only an external server has.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
+    if (request.engine === "external")
+      throw new RbeeError("invalid_request", "`engine`: rbee neither starts nor stops external servers.", {
+        param: "engine",
+        suggestion: "Start the server on that machine; its models appear by themselves.",
+      });
     try {
       return await this.#own.spawn(request);
     } catch (error) {

@@ -6,7 +6,10 @@ import { TokenGate } from "../api/authentication.ts";
 import { Relay } from "../api/relay.ts";
 import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
+import type { Engine } from "../engines/engine.ts";
+import { Engines } from "../engines/engines.ts";
 import { ExternalServers } from "../engines/external/servers.ts";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { HiveWorkers } from "../engines/workers.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
@@ -26,6 +29,7 @@ export interface SmallHive {
   readonly home: string;
   readonly url: string;
   readonly supervisor: Supervisor;
+  readonly workers: HiveWorkers;
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly lines: LogLine[];
@@ -42,6 +46,8 @@ export interface SmallHiveOptions {
   idleStopS?: number;
   memoryLimitMb?: number;
   command?: readonly string[];
+  /** More engines than the stand-in for ours. */
+  engines?: readonly Engine[];
   home?: string;
   /** Addresses of servers that are not rbee's. */
   external?: readonly string[];
@@ -71,7 +77,10 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const hardware = new Hardware([], import.meta.url);
   const supervisor = new Supervisor({
     home,
-    command: options.command ?? [process.execPath, simpleWorker, life],
+    engines: new Engines([
+      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
+      ...(options.engines ?? []),
+    ]),
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -82,6 +91,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    speculation: "auto",
     sharedMachine: true,
   });
   supervisor.start();
@@ -132,5 +142,5 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
     return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
   };
-  return { home, url, supervisor, models, jobs, lines, client, named, spawn };
+  return { home, url, supervisor, workers, models, jobs, lines, client, named, spawn };
 }

@@ -3,6 +3,7 @@ import { externalKindNames, RbeeError, type ExternalServer } from "@rbee/contrac
 import { Pool } from "undici";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
+import type { RunningServer } from "../engine.ts";
 import { identify, look, type Identity, type Sight, type ToldModel } from "./looking.ts";
 import { nameModels } from "./names.ts";
 import type { Target } from "./targets.ts";
@@ -51,6 +52,19 @@ export class WatchedServer {
     if (this.#identity === null) return null;
     const models = this.workers.filter(({ isServed }) => isServed).map(({ model }) => model);
     return { ...this.#identity, name: this.name, address: this.#options.target.url, models: models.sort() };
+  }
+
+  /** As engines tell of servers; null while nothing answers there. */
+  running(): RunningServer | null {
+    if (this.#identity === null) return null;
+    const { url } = this.#options.target;
+    return {
+      key: url,
+      name: this.name,
+      version: this.#identity.version,
+      address: { kind: "http", origin: new URL(url).origin },
+      models: this.workers.filter(({ isServed }) => isServed).map(({ source }) => source.model),
+    };
   }
 
   get name(): string {

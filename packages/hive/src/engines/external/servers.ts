@@ -1,6 +1,7 @@
 import type { ExternalServer } from "@rbee/contract";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
+import type { FindingEngine, Fingerprint, RunningServer } from "../engine.ts";
 import { WatchedServer } from "./server.ts";
 import type { Target } from "./targets.ts";
 import type { ExternalWorker } from "./worker.ts";
@@ -21,7 +22,9 @@ const keepEndedMs = 5 * 60_000;
 const mostWorkers = 150;
 
 /** The servers of others on this machine: looked for again and again, used, never started or stopped. */
-export class ExternalServers {
+export class ExternalServers implements FindingEngine {
+  readonly kind = "finds";
+  readonly name = "external";
   readonly #options: ExternalServersOptions;
   readonly #servers: readonly WatchedServer[];
   readonly #stopped = new AbortController();
@@ -31,6 +34,20 @@ export class ExternalServers {
     this.#options = options;
     const { hiveId, clock, log } = options;
     this.#servers = options.targets.map((target) => new WatchedServer({ target, hiveId, clock, log }));
+  }
+
+  fingerprint(): Promise<Fingerprint> {
+    const where = this.describe().map(({ name, address }) => `${name} at ${address ?? ""}`);
+    if (where.length > 0) return Promise.resolve({ usable: true, version: null, where: where.join(", ") });
+    const reason =
+      this.#servers.length === 0
+        ? "RBEE_EXTERNAL_SERVERS switches it off."
+        : "No server of another program answers where they usually do.";
+    return Promise.resolve({ usable: false, reason });
+  }
+
+  recover(): Promise<readonly RunningServer[]> {
+    return Promise.resolve(this.#servers.flatMap((server) => server.running() ?? []));
   }
 
   /** Begins to look. */

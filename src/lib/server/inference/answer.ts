@@ -12,6 +12,15 @@ import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import type { Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
+import {
+  foreignAsk,
+  foreignRefusal,
+  foreignServer,
+  foreignStream,
+  foreignWhole,
+  noAnswerOf,
+  type ForeignServer,
+} from "./foreign/index.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Where, WorkerView } from "./placement.ts";
 import type { Seat, WaitingRoom } from "./queue/index.ts";
@@ -166,11 +175,22 @@ function watchedWait(
   };
 }
 
+/** No whole answer is longer. */
+const longestWhole = 256 * 1024 * 1024;
+
 function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let bytes = 0;
     upstream.read({
-      data: (chunk) => void chunks.push(chunk),
+      data(chunk) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes <= longestWhole) return;
+        upstream.read(null);
+        upstream.abort();
+        reject(noAnswer(hiveName));
+      },
       end() {
         resolve(Buffer.concat(chunks).toString("utf8"));
       },
@@ -193,18 +213,19 @@ async function attempt(
   spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
-  const { connection, exchange } = send(parts, worker, { ask, requestId, leave });
+  const { connection, exchange, foreign } = send(parts, worker, { ask, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
   const sentAt = performance.now();
   try {
-    const upstream = await exchange.accepted;
-    if (!upstream.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
-      throw noAnswer(connection.name);
+    const accepted = await exchange.accepted;
+    if (!accepted.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
+      throw foreign === null ? noAnswer(connection.name) : noAnswerOf(foreign);
     if (!ask.stream) {
-      const text = await readWhole(upstream, connection.name);
-      const counts = countsOf(text, connection.name);
+      const said = await readWhole(accepted, connection.name);
+      const { text, counts } =
+        foreign === null ? { text: said, counts: countsOf(said, connection.name) } : foreignWhole(said, ask, foreign);
       leave(actualCost(counts));
       log.end({ error: null, timings: counts, firstTextAt: null });
       const work =
@@ -212,6 +233,8 @@ async function attempt(
       const timing = timingHeader({ ...spent, ...work });
       return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
     }
+    const told = foreign === null ? null : foreignStream(accepted, ask, foreign);
+    const upstream = told ?? accepted;
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
       upstream,
@@ -221,7 +244,8 @@ async function attempt(
       onEnd: ({ meter, error, firstTextAt }) => {
         live.ended = true;
         if (live.entry !== undefined) active.delete(live.entry);
-        const counts = meter.timings ?? meter.counted;
+        // Pieces of text are tokens where our own worker cut them.
+        const counts = meter.timings ?? (told === null ? meter.counted : told.counts());
         leave(actualCost(counts));
         log.end({ error, timings: counts, firstTextAt });
       },
@@ -253,10 +277,17 @@ function send(
   parts: AnswerParts,
   worker: WorkerView,
   { ask, requestId, leave }: { ask: Ask; requestId: string; leave: () => void },
-): { connection: HiveConnection; exchange: Exchange } {
+): { connection: HiveConnection; exchange: Exchange; foreign: ForeignServer | null } {
   try {
     const connection = parts.connection(worker.hiveId);
-    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId) };
+    const foreign = foreignServer(worker, connection.name);
+    const exchange =
+      foreign === null
+        ? parts.send(connection, worker.workerId, ask, requestId)
+        : parts.send(connection, worker.workerId, foreignAsk(ask, foreign), requestId, (told) =>
+            foreignRefusal(told, foreign),
+          );
+    return { connection, exchange, foreign };
   } catch (error) {
     leave();
     throw error;
@@ -299,6 +330,10 @@ async function takeSeat(
   }
 }
 
+/** Somebody else's server has a model no more; the household may have it elsewhere. */
+const lacksModel = ({ external }: WorkerView, { code }: RbeeError): boolean =>
+  external !== undefined && code === "model_not_found";
+
 /**
  * Answers a request: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that
  * worker fails before the client got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
@@ -324,7 +359,7 @@ export async function answer(parts: AnswerParts, request: Attempt): Promise<Repl
       else if (error.code === "model_loading" && performance.now() < loadDeadline) {
         avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);
-      } else if (elsewhere.has(error.code) && !failedOver) {
+      } else if ((elsewhere.has(error.code) || lacksModel(worker, error)) && !failedOver) {
         failedOver = true;
         avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);

@@ -77,9 +77,19 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, vanished }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
+  if (vanished !== undefined)
+    return new RbeeError(
+      "model_not_found",
+      `${model} was served by ${vanished.server}, which does not serve it any more.`,
+      {
+        param: "model",
+        details: { models: known, reasons },
+        suggestion: `Start ${vanished.server} again; the model is back within seconds.`,
+      },
+    );
   if (error === "model_not_found") return modelNotFound(model, known, reasons);
   if (failing !== undefined) {
     const { message, details, suggestion } = failing.error;

@@ -35,6 +35,10 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
       return `${name} has not told which models it has`;
     case "no_model":
       return `${name} does not have ${model}`;
+    case "served":
+      return `${verdict.server} serves ${model}; rbee starts no worker of it`;
+    case "vanished":
+      return `${verdict.server} served ${model} and does not any more`;
     case "no_backend":
       return `${name} has no ${verdict.asked}; it has ${devices.map(({ id }) => id).join(", ") || "nothing that computes"}`;
     case "failing": {

@@ -26,6 +26,10 @@ export type Verdict =
     })
   | { readonly kind: "no_backend"; readonly asked: string }
   | { readonly kind: "no_model" }
+  /** A server of somebody else had it there a while ago. */
+  | { readonly kind: "vanished"; readonly server: string }
+  /** A server of somebody else has it there; rbee starts no worker of it. */
+  | { readonly kind: "served"; readonly server: string }
   | { readonly kind: "failing"; readonly failing: Failing }
   | { readonly kind: "starting" }
   /** It has not told yet which models it has. */
@@ -46,7 +50,7 @@ const mayGo = (worker: WorkerView) =>
 /** What is free of one memory when some workers are gone; null when it cannot be measured. */
 function freeOf(pool: string, hive: HiveView, told: number | undefined, gone: ReadonlySet<WorkerView>): number | null {
   const isRam = pool === ram;
-  const poolAt = (id: string) => {
+  const poolAt = (id: string | null) => {
     const device = hive.devices.find((each) => each.id === id);
     return device === undefined ? ram : poolOf(device);
   };
@@ -118,7 +122,10 @@ function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView
       ...(first === undefined ? {} : { needMb: first.mb, haveMb: free(first.pool, none) }),
     };
   }
-  const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
+  // Servers of others hold memory too, which is not ours to free.
+  const others = hive.workers
+    .filter((worker) => living(worker) && worker.pinned !== true && worker.external === undefined)
+    .sort(leastUsedFirst);
   // One of the same model makes room too when it has less context than is asked for.
   const isOther = (worker: WorkerView) =>
     worker.model !== request.model ||
@@ -141,7 +148,7 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (hive.health === "starting") return { kind: "starting" };
   if (hive.models === null) return { kind: "untold" };
   const model = hive.models.find(({ id }) => id === request.model);
-  if (model === undefined) return { kind: "no_model" };
+  if (model === undefined) return withoutFiles(request.model, hive);
   const { backend, device } = request;
   const devices = hive.devices.filter(
     (each) => (backend === undefined || each.backend === backend) && (device === undefined || each.id === device),
@@ -151,6 +158,14 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (failing !== undefined) return { kind: "failing", failing };
   const verdicts = devices.map((each) => judgeDevice(request, hive, model, each));
   return verdicts.reduce((one, other) => (compare(other, one) < 0 ? other : one));
+}
+
+/** What a hive is to a model of which it has no file. */
+function withoutFiles(model: string, hive: HiveView): Verdict {
+  const external = hive.workers.filter((worker) => worker.model === model && worker.external !== undefined);
+  const worker = external.find(living) ?? external[0];
+  if (worker?.external === undefined) return { kind: "no_model" };
+  return { kind: living(worker) ? "served" : "vanished", server: `${worker.external.name} on ${hive.name}` };
 }
 
 /** Which of two devices of a hive is the better place. */

@@ -1,4 +1,14 @@
-import type { Backend, Device, Health, HiveModel, RbeeError, WorkerSpawn, WorkerState } from "@rbee/contract";
+import type {
+  Backend,
+  Device,
+  Engine,
+  ExternalSource,
+  Health,
+  HiveModel,
+  RbeeError,
+  WorkerSpawn,
+  WorkerState,
+} from "@rbee/contract";
 
 /** Memory in MB: of a device's own, which is nothing where it has none, and of main memory. */
 export interface Memory {
@@ -12,9 +22,14 @@ export interface WorkerView {
   readonly hiveId: string;
   readonly model: string;
   readonly state: WorkerState;
-  readonly backend: Backend;
-  /** Device id, for example `cuda:0`. */
-  readonly device: string;
+  /** Null where it is unknown, as of servers that are not rbee's. */
+  readonly backend: Backend | null;
+  /** Device id, for example `cuda:0`; null where it is unknown. */
+  readonly device: string | null;
+  /** What runs it: our own program when left out. */
+  readonly engine?: Engine;
+  /** The server that it is a model of, when rbee did not start it and cannot stop it. */
+  readonly external?: ExternalSource | undefined;
   readonly slotsTotal: number | null;
   /** Tokens of context per slot; unknown when null or left out. */
   readonly contextLength?: number | null;
@@ -44,6 +59,8 @@ export interface HiveView {
   readonly health: Health;
   /** Null until the hive has told. */
   readonly models: readonly ModelView[] | null;
+  /** Ids of the models that servers of others on it had when it told last. */
+  readonly served?: readonly string[];
   /** The devices that a worker can be started on. */
   readonly devices: readonly Pick<Device, "id" | "backend" | "memory_of">[];
   /** Free memory as measured, by whose it is: `ram`, or a device's id. Null where it cannot be measured. */

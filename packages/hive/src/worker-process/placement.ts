@@ -1,23 +1,39 @@
 import {
+  chooseContext,
   memoryNeed,
   memoryQuestion,
   poolOf,
   RbeeError,
   type Backend,
+  type ContextChoice,
   type Device,
+  type FreeMemory,
   type MemoryNeed,
   type WorkerSpawn,
 } from "@rbee/contract";
 import type { LocalModel } from "../models/catalogue.ts";
 
-/** What a worker of this model takes when it is started so, by the device it runs on. */
+/** What a worker takes, by the device it runs on. */
+export interface Needs {
+  /** With the context that was named, or else with the least. */
+  least(device: Device): MemoryNeed;
+  /** With the context that it gets where so much is free. */
+  chosen(device: Device, free: FreeMemory): ContextChoice & { readonly need: MemoryNeed };
+}
+
+/** What a worker of this model takes when it is started so. */
 export function needsOf(
   { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
   request: WorkerSpawn,
   usualSlots: number,
-): (device: Device) => MemoryNeed {
+): Needs {
   const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory };
-  return (device) => memoryNeed(model, memoryQuestion(device.backend, request, usualSlots), poolOf(device) === ramPool);
+  const question = (device: Device) => memoryQuestion(device.backend, request, usualSlots);
+  const sharesRam = (device: Device) => poolOf(device) === ramPool;
+  return {
+    least: (device) => memoryNeed(model, question(device), sharesRam(device)),
+    chosen: (device, free) => chooseContext(model, question(device), free, sharesRam(device)),
+  };
 }
 
 const ramPool = "ram";
@@ -41,6 +57,8 @@ export interface Placement {
   /** Whose memory it takes beside main memory: a device's id, or `ram` for none. */
   readonly pool: string;
   readonly need: MemoryNeed;
+  /** Context of each slot. */
+  readonly context: ContextChoice;
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
@@ -94,16 +112,21 @@ function shortageOn(device: Device, need: MemoryNeed, { ramFreeMb, vramFreeMb }:
 }
 
 /**
- * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room.
- * @param needOn what it takes on a device.
+ * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room;
+ * and with how much context, where nobody named that.
  * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
  */
-export function placeWorker(request: WorkerSpawn, needOn: (device: Device) => MemoryNeed, machine: Machine): Placement {
+export function placeWorker(request: WorkerSpawn, needs: Needs, machine: Machine): Placement {
   const devices = candidates(request, machine);
-  const fit = devices.find((device) => shortageOn(device, needOn(device), machine.memory) === undefined);
-  if (fit !== undefined) return { backend: fit.backend, device: fit.id, pool: poolOf(fit), need: needOn(fit) };
+  const { ramFreeMb, vramFreeMb } = machine.memory;
+  const fit = devices.find((device) => shortageOn(device, needs.least(device), machine.memory) === undefined);
+  if (fit !== undefined) {
+    const pool = poolOf(fit);
+    const { need, tokens, why } = needs.chosen(fit, { ramMb: ramFreeMb, deviceMb: vramFreeMb.get(pool) ?? null });
+    return { backend: fit.backend, device: fit.id, pool, need, context: { tokens, why } };
+  }
   const [best] = devices;
-  const shortage = best === undefined ? undefined : shortageOn(best, needOn(best), machine.memory);
+  const shortage = best === undefined ? undefined : shortageOn(best, needs.least(best), machine.memory);
   if (best === undefined || shortage === undefined)
     throw new RbeeError("backend_unavailable", "This hive has no device.");
   const { code, needMb, haveMb } = shortage;

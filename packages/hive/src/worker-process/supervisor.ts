@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
+import { contextSentence, kvProblem, RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
@@ -80,11 +80,14 @@ export class Supervisor {
 
   /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
-   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`.
+   * @throws {RbeeError} `model_not_found`, `invalid_request`, `backend_unavailable`, `insufficient_ram`,
+   * `insufficient_vram`, `overloaded`.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
+    const problem = kvProblem(request, model.header.memory);
+    if (problem !== null) throw new RbeeError("invalid_request", problem.message, { param: problem.param });
     const slots = request.slots ?? this.#options.slots;
     const [{ cpu }, machine, gpus] = await Promise.all([
       this.#options.hardware.inventory(),
@@ -93,7 +96,7 @@ export class Supervisor {
     ]);
     this.#refuseWhenFull();
     // From here on nothing waits, so that two spawns cannot both be promised the same memory.
-    const { backend, device, pool, need } = placeWorker(
+    const { backend, device, pool, need, context } = placeWorker(
       request,
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
@@ -110,9 +113,11 @@ export class Supervisor {
         backend,
         device,
         slots,
-        context_length: request.context_length,
+        context_length: context.tokens,
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
+        flash_attention: request.flash_attention,
+        kv_type: request.kv_type,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         queue_limit: 64,
       },
@@ -129,7 +134,10 @@ export class Supervisor {
     });
     this.#workers.set(id, worker);
     catalogue.touch(model.id);
-    log.info({ worker_id: id, model: model.id, device, ...need }, `Loading ${model.id} on ${device}.`);
+    log.info(
+      { worker_id: id, model: model.id, device, ...need, context_length: context.tokens },
+      `Loading ${model.id} on ${device}. ${contextSentence(device, context)}`,
+    );
     return worker.snapshot();
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseBackend } from "./backend.ts";
+import { chooseBackend, leftOnCpu, type OnDevice } from "./backend.ts";
 
 describe("chooseBackend", () => {
   it("asks the library for exactly the backend and device named", () => {
@@ -15,5 +15,25 @@ describe("chooseBackend", () => {
     ["cuda", "cuda:x"],
   ] as const)("refuses %s on %s instead of falling back", (backend, device) => {
     expect(() => chooseBackend(backend, device)).toThrow(expect.objectContaining({ code: "backend_unavailable" }));
+  });
+});
+
+describe("a model that was loaded for a GPU", () => {
+  const found: OnDevice = {
+    ...{ backend: "cuda", device: "cuda:0", deviceNames: ["NVIDIA GeForce RTX 3060"], layersWanted: undefined },
+    ...{ layersOnDevice: 33, bytesOnDevice: 5e9 },
+  };
+
+  it("is there", () => {
+    expect(leftOnCpu(found)).toBeNull();
+    expect(leftOnCpu({ ...found, layersWanted: 0, layersOnDevice: 0, bytesOnDevice: 0 })).toBeNull();
+  });
+
+  it.each([
+    ["the library sees no device", { deviceNames: [] }],
+    ["no layer went to the device", { layersOnDevice: 0 }],
+    ["nothing of the device's memory was taken", { bytesOnDevice: 0 }],
+  ])("is refused when %s, since it would compute on the CPU", (_, silent) => {
+    expect(leftOnCpu({ ...found, ...silent })).toMatchObject({ code: "backend_unavailable", param: "device" });
   });
 });

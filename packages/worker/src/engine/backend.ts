@@ -44,3 +44,43 @@ export function chooseBackend(backend: Backend, device: string): BackendChoice {
   const variable = visibleDevices[backend];
   return { gpu, environment: variable === undefined ? {} : { [variable]: index } };
 }
+
+/** What the library says of a GPU after a model was loaded for it. */
+export interface OnDevice {
+  readonly backend: Backend;
+  readonly device: string;
+  /** The GPUs that the library sees. */
+  readonly deviceNames: readonly string[];
+  /** Layers that were asked for on the GPU; all when left out. */
+  readonly layersWanted: number | undefined;
+  readonly layersOnDevice: number;
+  /** What model and context take of the GPU's memory. */
+  readonly bytesOnDevice: number;
+}
+
+/**
+ * Why a worker that was to compute on a GPU does not: llama.cpp computes on the CPU without a word when the device that
+ * it may see is not there. Null when it does, and when nothing was to be on the GPU.
+ */
+export function leftOnCpu(found: OnDevice): RbeeError | null {
+  const { backend, device, deviceNames, layersWanted, layersOnDevice, bytesOnDevice } = found;
+  const unavailable = (message: string) =>
+    new RbeeError("backend_unavailable", message, {
+      param: "device",
+      details: {
+        ...{
+          requested: device,
+          devices: deviceNames,
+          layers_on_device: layersOnDevice,
+          bytes_on_device: bytesOnDevice,
+        },
+      },
+      suggestion: `Check the machine's ${backend} driver, or name another device (the CPU is \`cpu\`).`,
+    });
+  if (deviceNames.length === 0) return unavailable(`The engine sees no ${backend} device as ${device}.`);
+  if (layersWanted === 0) return null;
+  // A Mac's one GPU cannot be hidden, and what it takes is main memory.
+  if (layersOnDevice === 0 || (bytesOnDevice === 0 && backend !== "metal"))
+    return unavailable(`The engine loaded the model beside ${device}, and would compute it on the CPU.`);
+  return null;
+}

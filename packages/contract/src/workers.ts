@@ -32,6 +32,7 @@ export const workerSpawnSchema = z
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
     flash_attention: z.boolean().optional().describe("The engine's choice when left out."),
     kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
+    engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
   })
   .meta({ id: "WorkerSpawn" });
@@ -95,6 +96,9 @@ export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 export const workerCommandSchema = z.discriminatedUnion("type", [z.object({ type: z.literal("drain") })]);
 export type WorkerCommand = z.infer<typeof workerCommandSchema>;
 
+/** Whether answers are guessed from what stood before them (prompt lookup decoding). */
+export const speculationSchema = z.enum(["auto", "always", "off"]);
+
 /** How a hive starts a worker process: the JSON value of its `--options` argument. */
 export const workerProcessOptionsSchema = z.strictObject({
   worker_id: workerIdSchema,
@@ -114,6 +118,9 @@ export const workerProcessOptionsSchema = z.strictObject({
   flash_attention: z.boolean().optional().describe("The engine's choice when left out."),
   kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
   threads: z.int().min(1),
+  speculation: speculationSchema
+    .default("auto")
+    .describe("Whether what a text repeats is guessed: where it pays, wherever it can be, or never."),
   queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
 });
 export type WorkerProcessOptions = z.infer<typeof workerProcessOptionsSchema>;

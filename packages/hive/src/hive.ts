@@ -8,6 +8,8 @@ import { Relay } from "./api/relay.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
+import { Engines } from "./engines/engines.ts";
+import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
@@ -160,9 +162,10 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
+  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
   const supervisor = new Supervisor({
     home,
-    command: config.workerCommand,
+    engines,
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -173,6 +176,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
   });
   const jobs = new HiveJobs({
@@ -182,7 +186,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     selfCheck: { home, hardware, catalogue, database: models.database },
   });
-  await Promise.all([hardware.start(), catalogue.scan()]);
+  await Promise.all([hardware.start(), catalogue.scan(), engines.look()]);
   let scannedAt = systemClock.monotonic();
 
   const describe = async (): Promise<Capabilities> => {
@@ -200,7 +204,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       worker_slots: settings.workerSlots,
       backends: [...backends],
       devices: [...devices],
-      engines: ["node-llama-cpp" as const],
+      engines: engines.usable,
+      engine_facts: engines.facts,
       models: catalogue.models.map(describeModel),
     };
     const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
@@ -237,7 +242,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     log,
     capabilities: async () => {
-      await rescan();
+      await Promise.all([rescan(), engines.look()]);
       return describe();
     },
     models,

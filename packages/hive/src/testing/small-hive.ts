@@ -6,6 +6,9 @@ import { TokenGate } from "../api/authentication.ts";
 import { Relay } from "../api/relay.ts";
 import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
+import type { Engine } from "../engines/engine.ts";
+import { Engines } from "../engines/engines.ts";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
@@ -40,6 +43,8 @@ export interface SmallHiveOptions {
   idleStopS?: number;
   memoryLimitMb?: number;
   command?: readonly string[];
+  /** More engines than the stand-in for ours. */
+  engines?: readonly Engine[];
   home?: string;
   hubUrl?: string;
   hubToken?: string;
@@ -67,7 +72,10 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const hardware = new Hardware([], import.meta.url);
   const supervisor = new Supervisor({
     home,
-    command: options.command ?? [process.execPath, simpleWorker, life],
+    engines: new Engines([
+      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
+      ...(options.engines ?? []),
+    ]),
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -78,6 +86,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    speculation: "auto",
     sharedMachine: true,
   });
   supervisor.start();

@@ -103,6 +103,15 @@ function loadError(error: unknown, options: WorkerProcessOptions): RbeeError {
 }
 
 /**
+ * A recurrent state cannot forget only its end, and a sliding window may have given the place of what it would need
+ * again to what is forgotten.
+ */
+function rewinds({ fileInsights }: LlamaModel): boolean {
+  const { isRecurrent, isHybrid, swaSize } = fileInsights;
+  return !isRecurrent && !isHybrid && (swaSize === undefined || swaSize <= 0);
+}
+
+/**
  * Loads a model onto exactly the backend and device named.
  * @throws {RbeeError} `invalid_request`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram` or
  * `worker_spawn_failed`.
@@ -146,6 +155,7 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       trainedContextLength: trained,
       sizeBytes: (await stat(options.model_path)).size,
       batchSize: context.batchSize,
+      rewinds: rewinds(model),
       chatTemplate: model.fileInfo.metadata.tokenizer.chat_template ?? null,
       release: llama.llamaCppRelease.release,
     };

@@ -53,7 +53,9 @@ describe.runIf(process.platform === "linux")("the attention cache of a worker", 
     // 16 slots of 1024 tokens are 80 MB of f16, 42.5 of q8_0 and 22.5 of q4_0.
     expect(full.mb - half.mb, figures).toBeGreaterThan(25);
     expect(half.mb - quarter.mb, figures).toBeGreaterThan(10);
-    expect([full.promisedMb - half.promisedMb, half.promisedMb - quarter.promisedMb], figures).toEqual([45, 24]);
+    // What is promised is that and a fifth, each in whole MB.
+    expect(Math.abs(full.promisedMb - half.promisedMb - 45), figures).toBeLessThan(2);
+    expect(Math.abs(half.promisedMb - quarter.promisedMb - 24), figures).toBeLessThan(2);
     for (const { text } of [full, half, quarter]) expect(text.length, figures).toBeGreaterThan(5);
   }, 120_000);
 

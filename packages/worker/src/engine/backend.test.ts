@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseBackend, leftOnCpu, type OnDevice } from "./backend.ts";
+import { chooseBackend, deviceUnseen, leftOnCpu } from "./backend.ts";
 
 describe("chooseBackend", () => {
   it("asks the library for exactly the backend and device named", () => {
@@ -18,22 +18,25 @@ describe("chooseBackend", () => {
   });
 });
 
-describe("a model that was loaded for a GPU", () => {
-  const found: OnDevice = {
-    ...{ backend: "cuda", device: "cuda:0", deviceNames: ["NVIDIA GeForce RTX 3060"], layersWanted: undefined },
-    ...{ layersOnDevice: 33, bytesOnDevice: 5e9 },
-  };
+describe("a model for a GPU", () => {
+  const asked = { backend: "cuda", device: "cuda:0", layers: undefined } as const;
+  const found = { deviceNames: ["NVIDIA GeForce RTX 3060"], layers: 33, bytes: 5e9 };
 
-  it("is there", () => {
-    expect(leftOnCpu(found)).toBeNull();
-    expect(leftOnCpu({ ...found, layersWanted: 0, layersOnDevice: 0, bytesOnDevice: 0 })).toBeNull();
+  it("is not even loaded when the library sees no such device", () => {
+    expect(deviceUnseen(asked, found.deviceNames)).toBeNull();
+    expect(deviceUnseen(asked, [])).toMatchObject({ code: "backend_unavailable", param: "device" });
+  });
+
+  it("is served from there, or from main memory when none of its layers was to be there", () => {
+    expect(leftOnCpu(asked, found)).toBeNull();
+    expect(leftOnCpu({ ...asked, layers: 0 }, { ...found, layers: 0, bytes: 0 })).toBeNull();
+    expect(leftOnCpu({ ...asked, backend: "metal", device: "metal:0" }, { ...found, bytes: 0 })).toBeNull();
   });
 
   it.each([
-    ["the library sees no device", { deviceNames: [] }],
-    ["no layer went to the device", { layersOnDevice: 0 }],
-    ["nothing of the device's memory was taken", { bytesOnDevice: 0 }],
+    ["no layer went to the device", { layers: 0 }],
+    ["nothing of the device's memory was taken", { bytes: 0 }],
   ])("is refused when %s, since it would compute on the CPU", (_, silent) => {
-    expect(leftOnCpu({ ...found, ...silent })).toMatchObject({ code: "backend_unavailable", param: "device" });
+    expect(leftOnCpu(asked, { ...found, ...silent })).toMatchObject({ code: "backend_unavailable", param: "device" });
   });
 });

@@ -9,7 +9,7 @@ import {
   type LlamaContextOptions,
   type LlamaModel,
 } from "node-llama-cpp";
-import { chooseBackend, leftOnCpu, type BackendChoice } from "./backend.ts";
+import { chooseBackend, deviceUnseen, leftOnCpu, type BackendChoice } from "./backend.ts";
 import type { Engine } from "./engine.ts";
 import { LlamaEngine } from "./llama-engine.ts";
 
@@ -123,6 +123,10 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
   try {
     const llama = await openLibrary(choice, options, hooks);
     const onGpu = choice.gpu !== false;
+    const asked = { backend: options.backend, device: options.device, layers: options.gpu_layers };
+    const deviceNames = onGpu ? await llama.getGpuDeviceNames() : [];
+    const unseen = onGpu ? deviceUnseen(asked, deviceNames) : null;
+    if (unseen !== null) throw unseen;
     const model = await llama.loadModel({
       modelPath: options.model_path,
       gpuLayers: onGpu ? (options.gpu_layers ?? "max") : 0,
@@ -138,15 +142,9 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       contextSize: contextLength,
       batchSize,
     });
-    if (onGpu) {
-      const left = leftOnCpu({
-        ...{ backend: options.backend, device: options.device, layersWanted: options.gpu_layers },
-        deviceNames: await llama.getGpuDeviceNames(),
-        layersOnDevice: model.gpuLayers,
-        bytesOnDevice: model.memoryUsage.vram + context.memoryUsage.vram,
-      });
-      if (left !== null) throw left;
-    }
+    const bytesOnDevice = model.memoryUsage.vram + context.memoryUsage.vram;
+    const left = onGpu ? leftOnCpu(asked, { deviceNames, layers: model.gpuLayers, bytes: bytesOnDevice }) : null;
+    if (left !== null) throw left;
     const facts = {
       backend: options.backend,
       device: options.device,

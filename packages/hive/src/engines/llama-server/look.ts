@@ -77,5 +77,5 @@ function failureOf(
   if (error.code === "EACCES") return "cannot be run: it is not executable";
   if (typeof error.code === "string") return `cannot be run (${error.code})`;
   if (error.killed === true) return `gave no answer within ${limitMs / 1_000} s`;
-  return `failed (${error.signal == null ? `exit code ${error.code ?? "unknown"}` : `signal ${error.signal}`})`;
+  return `failed (${typeof error.signal !== "string" ? `exit code ${error.code ?? "unknown"}` : `signal ${error.signal}`})`;
 }

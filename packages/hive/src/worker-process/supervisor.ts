@@ -1,15 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
+import { RbeeError, workerIdSchema, type LoanRequest, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
+import type { LoanPlace } from "../loans/loans.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { pruneLogs } from "./log-file.ts";
-import { afterPromises, needsOf, placeWorker, type Machine } from "./placement.ts";
+import { afterPromises, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -30,6 +31,8 @@ export interface SupervisorOptions {
   readonly idleStopS: number;
   /** MB of main memory that all workers together may take; undefined when nobody limited it. */
   readonly memoryLimitMb: number | undefined;
+  /** What is promised to workers of other hives. */
+  readonly loans?: () => readonly Promised[];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -133,6 +136,29 @@ export class Supervisor {
     return worker.snapshot();
   }
 
+  /**
+   * Reads what is free now and gives a decision about what may be lent of it, for one moment.
+   * The decision throws `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
+   */
+  async lookForLoan(): Promise<(request: LoanRequest) => LoanPlace> {
+    const { hardware, sharedMachine, threads } = this.#options;
+    const [{ cpu }, machine, gpus] = await Promise.all([hardware.inventory(), this.#machine(), hardware.gpus()]);
+    return ({ model, device: wanted, device_mb, ram_mb }) => {
+      const need = { device_mb, ram_mb };
+      const { backend, device, pool } = placeWorker(
+        { model, device: wanted },
+        () => need,
+        this.#withReservations(machine),
+      );
+      return {
+        backend,
+        pool,
+        env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+      };
+    };
+  }
+
   /** Where a worker writes its log, or has written it before it ended. @throws {RbeeError} `worker_not_found`. */
   logPath(id: string): string {
     const running = this.#workers.get(id);
@@ -201,7 +227,8 @@ export class Supervisor {
 
   #withReservations(machine: Machine): Machine {
     const living = [...this.#workers.values()].filter(({ endedAt, running }) => endedAt === null || running);
-    return { ...machine, memory: afterPromises(machine.memory, living, this.#options.memoryLimitMb) };
+    const promised = [...living, ...(this.#options.loans?.() ?? [])];
+    return { ...machine, memory: afterPromises(machine.memory, promised, this.#options.memoryLimitMb) };
   }
 
   #prune(): void {

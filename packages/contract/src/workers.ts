@@ -27,6 +27,7 @@ export const workerSpawnSchema = z
     gpu_layers: gpuLayersSchema
       .optional()
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
+    engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
     helpers: z
       .array(helperSchema)

@@ -9,6 +9,8 @@ import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
+import { Engines } from "./engines/engines.ts";
+import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
@@ -164,9 +166,10 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
+  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
   const supervisor = new Supervisor({
     home,
-    command: config.workerCommand,
+    engines,
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -194,7 +197,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     selfCheck: { home, hardware, catalogue, database: models.database },
   });
-  await Promise.all([hardware.start(), catalogue.scan()]);
+  await Promise.all([hardware.start(), catalogue.scan(), engines.look()]);
   let scannedAt = systemClock.monotonic();
 
   const describe = async (): Promise<Capabilities> => {
@@ -212,7 +215,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       worker_slots: settings.workerSlots,
       backends: [...backends],
       devices: [...devices],
-      engines: ["node-llama-cpp" as const],
+      engines: engines.usable,
+      engine_facts: engines.facts,
       models: catalogue.models.map(describeModel),
     };
     const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
@@ -250,7 +254,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     log,
     capabilities: async () => {
-      await rescan();
+      await Promise.all([rescan(), engines.look()]);
       return describe();
     },
     models,

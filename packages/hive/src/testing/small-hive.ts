@@ -6,6 +6,9 @@ import { TokenGate } from "../api/authentication.ts";
 import { Relay } from "../api/relay.ts";
 import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
+import type { Engine } from "../engines/engine.ts";
+import { Engines } from "../engines/engines.ts";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { LoanTunnels } from "../api/loan-tunnels.ts";
@@ -43,6 +46,8 @@ export interface SmallHiveOptions {
   idleStopS?: number;
   memoryLimitMb?: number;
   command?: readonly string[];
+  /** More engines than the stand-in for ours. */
+  engines?: readonly Engine[];
   home?: string;
   hubUrl?: string;
   hubToken?: string;
@@ -72,7 +77,10 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const hardware = new Hardware([], import.meta.url);
   const supervisor = new Supervisor({
     home,
-    command: options.command ?? [process.execPath, simpleWorker, life],
+    engines: new Engines([
+      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
+      ...(options.engines ?? []),
+    ]),
     hardware,
     catalogue,
     runFiles: new RunFiles(home),

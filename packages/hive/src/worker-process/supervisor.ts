@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { RbeeError, workerIdSchema, type LoanRequest, type Worker, type WorkerSpawn } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
+import type { Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
 import type { LoanPlace } from "../loans/loans.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
+import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
 import { afterPromises, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
@@ -17,8 +19,7 @@ import { SupervisedWorker } from "./worker.ts";
 
 export interface SupervisorOptions {
   readonly home: string;
-  /** Program and first arguments of a worker process. */
-  readonly command: readonly string[];
+  readonly engines: Engines;
   readonly hardware: Hardware;
   readonly catalogue: ModelCatalogue;
   readonly runFiles: RunFiles;
@@ -45,7 +46,7 @@ const workerLimit = 64;
 /** Every worker of this hive, from its start to some time after its end. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #workers = new Map<string, SupervisedWorker>();
+  readonly #workers = new Map<string, HiveWorker>();
   #closing = false;
 
   constructor(options: SupervisorOptions) {
@@ -75,7 +76,7 @@ export class Supervisor {
   }
 
   /** @throws {RbeeError} `worker_not_found`. */
-  get(id: string): SupervisedWorker {
+  get(id: string): HiveWorker {
     const worker = this.#workers.get(id);
     if (worker === undefined) throw new RbeeError("worker_not_found", `No worker ${id} runs on this hive.`);
     return worker;
@@ -89,7 +90,8 @@ export class Supervisor {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
     const slots = request.slots ?? this.#options.slots;
-    const [{ cpu }, machine, gpus] = await Promise.all([
+    const [engine, { cpu }, machine, gpus] = await Promise.all([
+      this.#options.engines.toStart(request.engine),
       this.#options.hardware.inventory(),
       this.#machine(),
       this.#options.hardware.gpus(),
@@ -101,11 +103,11 @@ export class Supervisor {
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
+    const { threads, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
-      command,
+      engine,
       process: {
         worker_id: id,
         model: model.id,
@@ -162,7 +164,7 @@ export class Supervisor {
   /** Where a worker writes its log, or has written it before it ended. @throws {RbeeError} `worker_not_found`. */
   logPath(id: string): string {
     const running = this.#workers.get(id);
-    if (running !== undefined) return running.logPath;
+    if (running?.logPath) return running.logPath;
     const path = this.#logPath(id);
     // The id becomes a file's name: nothing but an id may.
     if (workerIdSchema.safeParse(id).success && existsSync(path)) return path;

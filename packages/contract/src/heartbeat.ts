@@ -88,7 +88,7 @@ export const heartbeatSchema = z
       .describe("Changes when /capabilities would answer something else, so that the queen asks again."),
     node: nodeTelemetrySchema,
     workers: z.array(workerTelemetrySchema).max(256),
-    loans: z.array(loanTelemetrySchema).max(256).default([]).describe("What it computes for workers of other hives."),
+    loans: z.array(loanTelemetrySchema).max(256).optional().describe("What it computes for workers of other hives."),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

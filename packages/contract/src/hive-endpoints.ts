@@ -215,7 +215,8 @@ export const hiveEndpoints = {
     path: "/v1/loans/{id}",
     owner: "hive",
     tag: "loans",
-    summary: "One loan. Its borrower asks this once a second, and the loan ends soon after it stops; its token opens it.",
+    summary:
+      "One loan. Its borrower asks this once a second, and the loan ends soon after it stops; its token opens it.",
     status: 200,
     query: z.strictObject({
       loaded: z.stringbool().default(false).describe("The borrower's part of the model is here."),

@@ -75,8 +75,8 @@ export type SpreadPart = z.infer<typeof spreadPartSchema>;
 
 export const spreadSchema = z
   .array(spreadPartSchema)
-  .default([])
-  .describe("The machines that share its model, its own first; empty when it runs on one alone.");
+  .optional()
+  .describe("The machines that share its model, its own first; left out when it runs on one alone.");
 
 /** `attic 60 % + cellar 40 %`. */
 export const spreadText = (spread: readonly Pick<SpreadPart, "name" | "share">[]): string =>

@@ -19,6 +19,7 @@ import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
+import { computeProgram } from "./loans/compute-program.ts";
 import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
@@ -167,7 +168,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.processMemory(),
   );
   const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     home,
     engines,
     hardware,
@@ -181,11 +182,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
     loans: () => loans.promised(),
+    self: { hive_id: identity.hiveId, name: config.name },
     sharedMachine: config.parent === "ipc",
   });
-  const loans = new Loans({
+  const loans: Loans = new Loans({
     home,
-    program: () => computeServerProgram(),
+    program: () => computeProgram(engines),
     look: () => supervisor.lookForLoan(),
     clock: systemClock,
     log,
@@ -237,7 +239,16 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       sampler.loans(loans.list()),
     ]);
     const { hiveId: hive_id } = identity;
-    return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers, loans: lent };
+    return {
+      hive_id,
+      ts: systemClock.now(),
+      version,
+      port: parts.listensOn,
+      capabilities_rev,
+      node,
+      workers,
+      loans: lent,
+    };
   };
   const sender = httpSender(identity.hiveToken);
   const heartbeats = new HeartbeatLoop({

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { RbeeError, toRbeeError } from "@rbee/contract";
+import { toRbeeError } from "@rbee/contract";
 import type { Loans } from "../loans/loans.ts";
 import { tunnelProtocol } from "../loans/tunnel-client.ts";
 import type { TokenGate } from "./authentication.ts";

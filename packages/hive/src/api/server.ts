@@ -25,9 +25,11 @@ export class HiveServer {
         requestTimeout: 0,
         // Who offers another protocol beside HTTP, as some clients do with HTTP/2, is answered as usual.
         shouldUpgradeCallback: (request) => tunnels.isFor(request),
-      }, (request, response) => {
-      if (!relay.handle(request, response)) void answer(request, response);
-    });
+      },
+      (request, response) => {
+        if (!relay.handle(request, response)) void answer(request, response);
+      },
+    );
     this.#server.on("upgrade", (request, socket, head) => {
       tunnels.handle(request, socket, head);
     });

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { hiveClient, RbeeError, toRbeeError, type Helper, type HiveClient } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
-import type { Logger } from "../log.ts";
 import { join } from "./joined-sockets.ts";
 import { openTunnel } from "./tunnel-client.ts";
 
@@ -10,9 +9,6 @@ export interface BorrowingOptions {
   readonly model: string;
   readonly helpers: readonly Helper[];
   readonly clock: Clock;
-  readonly log: Logger;
-  /** A helper is gone, and with it the worker; called once. */
-  readonly onLost: (error: RbeeError) => void;
 }
 
 /** A helper is asked whether it is there this often, and is gone when it has not answered for so long. */
@@ -27,12 +23,12 @@ const connectionLimit = 2;
  * there. Nothing in llama.cpp ever gives up waiting for a machine that has gone, so that is watched for here.
  */
 export class Borrowing {
-  readonly #options: BorrowingOptions;
   readonly #lenders: readonly Lender[];
   #over = false;
+  #lostBy: RbeeError | undefined;
+  #whenLost: (error: RbeeError) => void = () => {};
 
   private constructor(options: BorrowingOptions) {
-    this.#options = options;
     this.#lenders = options.helpers.map(
       (helper) =>
         new Lender(helper, options, (error) => {
@@ -61,6 +57,12 @@ export class Borrowing {
     return this.#lenders.map(({ address }) => address);
   }
 
+  /** Calls back once when a helper is gone, which is the end of the worker; `worker_crashed` names it. */
+  whenLost(action: (error: RbeeError) => void): void {
+    this.#whenLost = action;
+    if (this.#lostBy !== undefined) action(this.#lostBy);
+  }
+
   /** The model is loaded: nobody connects any more, and the helpers know that their memory is taken. */
   loaded(): void {
     for (const lender of this.#lenders) lender.loaded();
@@ -69,15 +71,15 @@ export class Borrowing {
   /** Gives everything back; resolves when the helpers know, or cannot be told. */
   async close(): Promise<void> {
     this.#over = true;
+    this.#whenLost = () => {};
     await Promise.all(this.#lenders.map((lender) => lender.close()));
   }
 
   #lost(error: RbeeError): void {
     if (this.#over) return;
     this.#over = true;
-    const { log, model, onLost } = this.#options;
-    log.error({ model, code: error.code }, error.message);
-    onLost(error);
+    this.#lostBy = error;
+    this.#whenLost(error);
   }
 }
 

@@ -74,9 +74,7 @@ export class ComputeServer {
       },
     });
     const limit = performance.now() + startLimitMs;
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- both change in callbacks
     while (!listens && ended === undefined && performance.now() < limit) await knock(port);
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- both change in callbacks
     if (listens && ended === undefined) {
       started = true;
       return new ComputeServer(child, port);

@@ -92,5 +92,11 @@ export class GuardedProcess {
 /** A shell tells the signal that ended a program as an exit code over 128. */
 function exitReason(code: number | null): EndReason {
   if (code === null || code <= 128) return `exit code ${code ?? "unknown"}`;
-  return code === 137 ? "signal SIGKILL" : code === 134 ? "signal SIGABRT" : code === 139 ? "signal SIGSEGV" : `exit code ${code}`;
+  return code === 137
+    ? "signal SIGKILL"
+    : code === 134
+      ? "signal SIGABRT"
+      : code === 139
+        ? "signal SIGSEGV"
+        : `exit code ${code}`;
 }

@@ -176,6 +176,11 @@ export class Loans {
     };
   }
 
+  /** Connections that it has now. */
+  tunnelsOf(id: string): number {
+    return this.#get(id).tunnels.size;
+  }
+
   /** Ends every loan, and lends nothing more. */
   close(): void {
     this.#closing = true;
@@ -231,5 +236,4 @@ export class Loans {
   }
 }
 
-const notThere = (id: string) =>
-  new RbeeError("not_found", `This hive lends nothing called ${id}; it may have ended.`);
+const notThere = (id: string) => new RbeeError("not_found", `This hive lends nothing called ${id}; it may have ended.`);

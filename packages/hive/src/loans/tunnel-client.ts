@@ -22,7 +22,6 @@ export function openTunnel(
     const call = request(target, {
       agent: false,
       headers: { authorization: `Bearer ${token}`, connection: "upgrade", upgrade: tunnelProtocol },
-      noDelay: true,
       signal: AbortSignal.any([signal, AbortSignal.timeout(openLimitMs)]),
     });
     call.on("error", (cause) => {

@@ -75,7 +75,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   });
   const { catalogue } = models;
   const hardware = new Hardware([], import.meta.url);
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     home,
     engines: new Engines([
       nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
@@ -92,9 +92,10 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
     loans: () => loans.promised(),
+    self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
     sharedMachine: true,
   });
-  const loans = new Loans({
+  const loans: Loans = new Loans({
     home,
     program: options.computeServer ?? (() => Promise.reject(new RbeeError("backend_unavailable", "There is none."))),
     look: () => supervisor.lookForLoan(),

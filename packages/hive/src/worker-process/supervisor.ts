@@ -1,12 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type LoanRequest, type Worker, type WorkerSpawn } from "@rbee/contract";
+import {
+  RbeeError,
+  workerIdSchema,
+  type LoanRequest,
+  type SpreadPart,
+  type Worker,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
+import { borrow, type Borrowed } from "../loans/borrowed.ts";
+import { Borrowing } from "../loans/borrowing.ts";
 import type { LoanPlace } from "../loans/loans.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
@@ -34,6 +43,8 @@ export interface SupervisorOptions {
   readonly memoryLimitMb: number | undefined;
   /** What is promised to workers of other hives. */
   readonly loans?: () => readonly Promised[];
+  /** This machine, as one part of a model that is spread over several. */
+  readonly self: Omit<SpreadPart, "share" | "device">;
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -84,9 +95,26 @@ export class Supervisor {
 
   /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
-   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`.
+   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`;
+   * `hive_unreachable` when a helper cannot be reached from here, or what it answers.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
+    const { helpers, model } = request;
+    if (helpers === undefined) return this.#spawn(request, undefined);
+    if (request.engine !== "llama-server")
+      throw new RbeeError("invalid_request", "Only the engine llama-server spreads a model over several machines.", {
+        param: "helpers",
+      });
+    const borrowing = await Borrowing.open({ model, helpers, clock: this.#options.clock });
+    try {
+      return await this.#spawn(request, borrowing);
+    } catch (error) {
+      await borrowing.close();
+      throw error;
+    }
+  }
+
+  async #spawn(request: WorkerSpawn, borrowing: Borrowing | undefined): Promise<Worker> {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
     const slots = request.slots ?? this.#options.slots;
@@ -103,7 +131,10 @@ export class Supervisor {
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
+    const { threads, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
+    const layers = model.header.memory?.layers ?? null;
+    const borrowed: Borrowed | undefined =
+      borrowing && borrow(borrowing, request.helpers ?? [], { layers, backend, self: { ...self, device } });
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
@@ -121,7 +152,8 @@ export class Supervisor {
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         queue_limit: 64,
       },
-      env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+      env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
+      borrowed,
       pool,
       need,
       loadTimeoutMs,

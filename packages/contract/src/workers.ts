@@ -98,6 +98,9 @@ export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 export const workerCommandSchema = z.discriminatedUnion("type", [z.object({ type: z.literal("drain") })]);
 export type WorkerCommand = z.infer<typeof workerCommandSchema>;
 
+/** Whether answers are guessed from what stood before them (prompt lookup decoding). */
+export const speculationSchema = z.enum(["auto", "always", "off"]);
+
 /** How a hive starts a worker process: the JSON value of its `--options` argument. */
 export const workerProcessOptionsSchema = z.strictObject({
   worker_id: workerIdSchema,
@@ -115,6 +118,9 @@ export const workerProcessOptionsSchema = z.strictObject({
   extend_context: z.boolean().optional().describe("Whether that may be more than the model was trained for."),
   gpu_layers: gpuLayersSchema.optional().describe("Layers on the GPU; all when left out. Of no effect on a CPU."),
   threads: z.int().min(1),
+  speculation: speculationSchema
+    .default("auto")
+    .describe("Whether what a text repeats is guessed: where it pays, wherever it can be, or never."),
   queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
 });
 export type WorkerProcessOptions = z.infer<typeof workerProcessOptionsSchema>;

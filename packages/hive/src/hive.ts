@@ -183,6 +183,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     memoryLimitMb: settings.memoryLimitMb,
     loans: () => loans.promised(),
     self: { hive_id: identity.hiveId, name: config.name },
+    speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
   });
   const loans: Loans = new Loans({

@@ -94,6 +94,14 @@ export const hiveSettings = {
     fallback: () => 4,
     description: "Requests that one worker answers at the same time.",
   }),
+  speculation: setting({
+    env: "RBEE_SPECULATION",
+    toml: "worker.speculation",
+    schema: z.enum(["auto", "always", "off"], "must be auto, always or off"),
+    fallback: () => "auto" as const,
+    description:
+      "Whether workers guess what a text repeats, so that several tokens come of one step: where it was measured to pay (auto), wherever there is a guess (always), or never (off).",
+  }),
   idleStopS: setting({
     env: "RBEE_WORKER_IDLE_STOP",
     toml: "worker.idle_stop_s",

@@ -96,6 +96,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     const scheduler = new Scheduler(engine, {
       queueLimit: options.queue_limit,
       nowMs: () => performance.now(),
+      speculation: options.speculation,
       onChange: () => {
         activity.changed();
       },

@@ -93,6 +93,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     memoryLimitMb: options.memoryLimitMb,
     loans: () => loans.promised(),
     self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
+    speculation: "auto",
     sharedMachine: true,
   });
   const loans: Loans = new Loans({

@@ -7,6 +7,7 @@ import {
   type LoanRequest,
   type SpreadPart,
   type Worker,
+  type WorkerProcessOptions,
   type WorkerSpawn,
 } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
@@ -45,6 +46,8 @@ export interface SupervisorOptions {
   readonly loans?: () => readonly Promised[];
   /** This machine, as one part of a model that is spread over several. */
   readonly self: Omit<SpreadPart, "share" | "device">;
+  /** Whether workers guess what a text repeats. */
+  readonly speculation: WorkerProcessOptions["speculation"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -131,7 +134,7 @@ export class Supervisor {
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
+    const { threads, speculation, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
     const layers = model.header.memory?.layers ?? null;
     const borrowed: Borrowed | undefined =
       borrowing && borrow(borrowing, request.helpers ?? [], { layers, backend, self: { ...self, device } });
@@ -150,6 +153,7 @@ export class Supervisor {
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        speculation,
         queue_limit: 64,
       },
       env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },

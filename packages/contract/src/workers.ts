@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { helperSchema, spreadSchema } from "./spread.ts";
 import { contextLengthSchema, gpuLayersSchema, idleStopSchema, slotsSchema } from "./model-settings.ts";
 
 export const workerStateSchema = z
@@ -28,6 +29,12 @@ export const workerSpawnSchema = z
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
     engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
+    helpers: z
+      .array(helperSchema)
+      .min(1)
+      .max(15)
+      .optional()
+      .describe("Other machines that compute a part of the model; only with the engine llama-server."),
   })
   .meta({ id: "WorkerSpawn" });
 export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;
@@ -56,6 +63,7 @@ export const workerSchema = z
     ready_at: timestampSchema.nullable(),
     restarts: z.int().describe("How often it was restarted after a crash."),
     error: errorBodySchema.shape.error.nullable().describe("Why it failed, or why it last crashed."),
+    spread: spreadSchema,
   })
   .meta({ id: "Worker" });
 export type Worker = z.infer<typeof workerSchema>;

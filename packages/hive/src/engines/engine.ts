@@ -43,6 +43,8 @@ export interface Launch {
   readonly architecture: string | null;
   /** What its process gets beside this hive's own environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** More arguments of llama-server, which come last and count when an earlier one says otherwise. */
+  readonly flags?: readonly string[];
   /** Takes what it writes to stdout and stderr. */
   readonly log: (chunk: string | Buffer) => void;
 }

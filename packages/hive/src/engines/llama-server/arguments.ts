@@ -17,7 +17,7 @@ const knows = ({ help }: Pick<ProgramFacts, "help">, flag: string): boolean =>
  * them; none of them changes what is answered.
  */
 export function argumentsFor(
-  { options, contextPerSlot, architecture }: Pick<Launch, "options" | "contextPerSlot" | "architecture">,
+  { options, contextPerSlot, architecture, flags = [] }: Omit<Launch, "env" | "log">,
   on: ListensOn,
   facts: ProgramFacts,
 ): string[] {
@@ -41,6 +41,7 @@ export function argumentsFor(
     ...optional("--fit", "off"),
     ...optional("--offline"),
     ...optional("--log-colors", "off"),
+    ...flags,
   ];
 }
 

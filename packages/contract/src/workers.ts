@@ -2,6 +2,7 @@ import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
 import { contextLengthSchema, gpuLayersSchema, idleStopSchema, kvTypeSchema, slotsSchema } from "./model-settings.ts";
+import { helperSchema, spreadSchema } from "./spread.ts";
 
 export const workerStateSchema = z
   .enum(["starting", "loading", "ready", "busy", "draining", "stopped", "failed"])
@@ -34,6 +35,12 @@ export const workerSpawnSchema = z
     kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
     engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
+    helpers: z
+      .array(helperSchema)
+      .min(1)
+      .max(15)
+      .optional()
+      .describe("Other machines that compute a part of the model; only with the engine llama-server."),
   })
   .meta({ id: "WorkerSpawn" });
 export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;
@@ -62,6 +69,7 @@ export const workerSchema = z
     ready_at: timestampSchema.nullable(),
     restarts: z.int().describe("How often it was restarted after a crash."),
     error: errorBodySchema.shape.error.nullable().describe("Why it failed, or why it last crashed."),
+    spread: spreadSchema,
   })
   .meta({ id: "Worker" });
 export type Worker = z.infer<typeof workerSchema>;

@@ -5,10 +5,12 @@ import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
 import { Relay } from "./api/relay.ts";
+import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
 import { Engines } from "./engines/engines.ts";
+import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
@@ -18,6 +20,8 @@ import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
+import { computeProgram } from "./loans/compute-program.ts";
+import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
@@ -112,9 +116,10 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, unlock } = this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
+    loans.close();
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -131,6 +136,7 @@ interface Parts {
   readonly supervisor: Supervisor;
   readonly models: Models;
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -162,8 +168,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
-  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
-  const supervisor = new Supervisor({
+  const engines = new Engines([
+    nodeLlamaCpp(config.workerCommand, version),
+    new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
+  ]);
+  const supervisor: Supervisor = new Supervisor({
     home,
     engines,
     hardware,
@@ -176,8 +185,17 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    loans: () => loans.promised(),
+    self: { hive_id: identity.hiveId, name: config.name },
     speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
+  });
+  const loans: Loans = new Loans({
+    home,
+    program: () => computeProgram(engines),
+    look: () => supervisor.lookForLoan(),
+    clock: systemClock,
+    log,
   });
   const jobs = new HiveJobs({
     log,
@@ -219,13 +237,23 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
     const facts = supervisor.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
-    const [{ capabilities_rev }, node, workers] = await Promise.all([
+    const [{ capabilities_rev }, node, workers, lent] = await Promise.all([
       describe(),
       sampler.node(),
       sampler.workers(facts),
+      sampler.loans(loans.list()),
     ]);
     const { hiveId: hive_id } = identity;
-    return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers };
+    return {
+      hive_id,
+      ts: systemClock.now(),
+      version,
+      port: parts.listensOn,
+      capabilities_rev,
+      node,
+      workers,
+      loans: lent,
+    };
   };
   const sender = httpSender(identity.hiveToken);
   const heartbeats = new HeartbeatLoop({
@@ -247,6 +275,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     },
     models,
     jobs,
+    loans,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
@@ -266,7 +295,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     models,
     jobs,
-    server: new HiveServer(app, relay),
+    loans,
+    server: new HiveServer(app, relay, new LoanTunnels({ gate, loans })),
     heartbeats,
     sender,
     announcement:

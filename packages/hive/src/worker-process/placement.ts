@@ -51,20 +51,29 @@ export interface Machine {
   readonly memory: MachineMemory;
 }
 
-export interface Placement {
+export interface Place {
   readonly backend: Backend;
   readonly device: string;
   /** Whose memory it takes beside main memory: a device's id, or `ram` for none. */
   readonly pool: string;
   readonly need: MemoryNeed;
+}
+
+export interface Placement extends Place {
   /** Context of each slot. */
   readonly context: ContextChoice;
+}
+
+/** The machine as an engine sees it that computes with other backends than our own worker does. */
+export function drivenBy(backends: readonly Backend[], machine: Machine): Machine {
+  const present = backends.filter((backend) => machine.devices.some((device) => device.backend === backend));
+  return { ...machine, backends: present };
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
 
 /** The devices that fit what was asked for, the best first. */
-function candidates(request: WorkerSpawn, machine: Machine): Device[] {
+function candidates(request: Pick<WorkerSpawn, "backend" | "device">, machine: Machine): Device[] {
   const usable = machine.devices.filter(({ backend }) => machine.backends.includes(backend));
   const available = {
     available_backends: machine.backends,
@@ -112,21 +121,35 @@ function shortageOn(device: Device, need: MemoryNeed, { ramFreeMb, vramFreeMb }:
 }
 
 /**
- * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room;
- * and with how much context, where nobody named that.
- * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
+ * Where a worker goes and how much context it gets there, where nobody named that.
+ * @throws {RbeeError} as `placeOn`.
  */
 export function placeWorker(request: WorkerSpawn, needs: Needs, machine: Machine): Placement {
-  const devices = candidates(request, machine);
+  const place = placeOn(request, needs.least, machine);
+  const device = machine.devices.find(({ id }) => id === place.device);
+  if (device === undefined) throw new RbeeError("backend_unavailable", "This hive has no device.");
   const { ramFreeMb, vramFreeMb } = machine.memory;
-  const fit = devices.find((device) => shortageOn(device, needs.least(device), machine.memory) === undefined);
-  if (fit !== undefined) {
-    const pool = poolOf(fit);
-    const { need, tokens, why } = needs.chosen(fit, { ramMb: ramFreeMb, deviceMb: vramFreeMb.get(pool) ?? null });
-    return { backend: fit.backend, device: fit.id, pool, need, context: { tokens, why } };
-  }
+  const free = { ramMb: ramFreeMb, deviceMb: vramFreeMb.get(place.pool) ?? null };
+  const { need, tokens, why } = needs.chosen(device, free);
+  return { ...place, need, context: { tokens, why } };
+}
+
+/**
+ * Where something that takes memory goes: exactly the backend and device asked for, or, as far as nothing was, the best
+ * that has room.
+ * @param needOn what it takes on a device.
+ * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
+ */
+export function placeOn(
+  request: Pick<WorkerSpawn, "model" | "backend" | "device">,
+  needOn: (device: Device) => MemoryNeed,
+  machine: Machine,
+): Place {
+  const devices = candidates(request, machine);
+  const fit = devices.find((device) => shortageOn(device, needOn(device), machine.memory) === undefined);
+  if (fit !== undefined) return { backend: fit.backend, device: fit.id, pool: poolOf(fit), need: needOn(fit) };
   const [best] = devices;
-  const shortage = best === undefined ? undefined : shortageOn(best, needs.least(best), machine.memory);
+  const shortage = best === undefined ? undefined : shortageOn(best, needOn(best), machine.memory);
   if (best === undefined || shortage === undefined)
     throw new RbeeError("backend_unavailable", "This hive has no device.");
   const { code, needMb, haveMb } = shortage;

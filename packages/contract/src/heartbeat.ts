@@ -9,6 +9,7 @@ import {
 } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
 import { externalSourceSchema } from "./external.ts";
+import { loanTelemetrySchema, spreadSchema } from "./spread.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const unknown = "null when it cannot be measured.";
@@ -74,6 +75,7 @@ export const workerTelemetrySchema = z.object({
   external: externalSourceSchema
     .optional()
     .describe("The server that it is a model of; absent for a worker that rbee started."),
+  spread: spreadSchema,
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;
 
@@ -91,6 +93,7 @@ export const heartbeatSchema = z
       .describe("Changes when /capabilities would answer something else, so that the queen asks again."),
     node: nodeTelemetrySchema,
     workers: z.array(workerTelemetrySchema).max(256),
+    loans: z.array(loanTelemetrySchema).max(256).optional().describe("What it computes for workers of other hives."),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

@@ -1,6 +1,7 @@
 export * from "./announcement.ts";
 export * from "./capabilities.ts";
 export * from "./clients/index.ts";
+export * from "./context-choice.ts";
 export * from "./endpoint.ts";
 export * from "./enrolment.ts";
 export * from "./errors.ts";
@@ -42,6 +43,7 @@ export * from "./placement.ts";
 export * from "./queen-endpoints/index.ts";
 export * from "./run-file.ts";
 export * from "./setting.ts";
+export * from "./spread.ts";
 export * from "./worker-endpoints.ts";
 export * from "./workers.ts";
 export * from "./jobs.ts";

@@ -5,10 +5,12 @@ import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
 import { Relay } from "./api/relay.ts";
+import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
 import { Engines } from "./engines/engines.ts";
+import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { ExternalServers } from "./engines/external/servers.ts";
@@ -21,6 +23,8 @@ import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
 import { lockHome, makeHome } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
+import { computeProgram } from "./loans/compute-program.ts";
+import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
@@ -116,9 +120,10 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, external, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, external, unlock } = this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
+    loans.close();
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -137,6 +142,7 @@ interface Parts {
   readonly external: ExternalServers;
   readonly models: Models;
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -174,8 +180,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     clock: systemClock,
     log,
   });
-  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version), external]);
-  const supervisor = new Supervisor({
+  const engines = new Engines([
+    nodeLlamaCpp(config.workerCommand, version),
+    new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
+    external,
+  ]);
+  const supervisor: Supervisor = new Supervisor({
     home,
     engines,
     hardware,
@@ -188,10 +198,19 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    loans: () => loans.promised(),
+    self: { hive_id: identity.hiveId, name: config.name },
     speculation: settings.speculation,
     sharedMachine: config.parent === "ipc",
   });
   const workers = new HiveWorkers(supervisor, external);
+  const loans: Loans = new Loans({
+    home,
+    program: () => computeProgram(engines),
+    look: () => supervisor.lookForLoan(),
+    clock: systemClock,
+    log,
+  });
   const jobs = new HiveJobs({
     log,
     clock: systemClock,
@@ -233,10 +252,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
     const facts = workers.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
-    const [{ capabilities_rev }, node, measured] = await Promise.all([
+    const [{ capabilities_rev }, node, measured, lent] = await Promise.all([
       describe(),
       sampler.node(),
       sampler.workers(facts),
+      sampler.loans(loans.list()),
     ]);
     const { hiveId: hive_id } = identity;
     return {
@@ -247,6 +267,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       capabilities_rev,
       node,
       workers: measured,
+      loans: lent,
     };
   };
   const sender = httpSender(identity.hiveToken);
@@ -269,6 +290,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     },
     models,
     jobs,
+    loans,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
@@ -289,7 +311,8 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     external,
     models,
     jobs,
-    server: new HiveServer(app, relay),
+    loans,
+    server: new HiveServer(app, relay, new LoanTunnels({ gate, loans })),
     heartbeats,
     sender,
     announcement:

@@ -1,5 +1,17 @@
 import { z } from "zod";
-import { dataHome, flag, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+import {
+  cacheHome,
+  dataHome,
+  flag,
+  logLevel,
+  optionalText,
+  optionalUrl,
+  path,
+  port,
+  seconds,
+  setting,
+  text,
+} from "./define.ts";
 import { externalServersText } from "./external-servers.ts";
 import { hubSettings } from "./hub.ts";
 
@@ -131,6 +143,20 @@ export const hiveSettings = {
     fallback: () => "auto",
     description:
       "Servers that rbee did not start and whose models it offers: auto looks for Ollama, vLLM, LM Studio and llama-server on this machine, off for none, or URLs with commas such as workshop=http://127.0.0.1:9999.",
+  }),
+  llamaServer: setting({
+    env: "RBEE_LLAMA_SERVER",
+    toml: "engines.llama_server",
+    schema: path.optional(),
+    fallback: () => undefined,
+    description: "llama.cpp's server program; what `npm run llama:build` built, else the one on PATH, when unset.",
+  }),
+  llamaFolder: setting({
+    env: "RBEE_LLAMA_FOLDER",
+    toml: "engines.llama_folder",
+    schema: path,
+    fallback: (env) => `${cacheHome(env)}/llama.cpp`,
+    description: "Folder of the llama.cpp programs that `npm run llama:build` builds.",
   }),
   logLevel: setting({
     env: "RBEE_LOG_LEVEL",

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { hiveClient, type Capabilities, type HiveClient, type Worker } from "@rbee/contract";
+import { hiveClient, RbeeError, type Capabilities, type HiveClient, type Worker } from "@rbee/contract";
 import { onTestFinished } from "vitest";
 import { createApp } from "../api/app.ts";
 import { TokenGate } from "../api/authentication.ts";
@@ -13,7 +13,9 @@ import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { HiveWorkers } from "../engines/workers.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
+import { LoanTunnels } from "../api/loan-tunnels.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
+import { Loans } from "../loans/loans.ts";
 import { openModels, type Models } from "../models/open.ts";
 import { logPathIn } from "../log.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
@@ -32,6 +34,7 @@ export interface SmallHive {
   readonly workers: HiveWorkers;
   readonly models: Models;
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
   readonly lines: LogLine[];
   readonly client: HiveClient;
   /** Every address that the queen has named. */
@@ -55,6 +58,8 @@ export interface SmallHiveOptions {
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
+  /** The path of `ggml-rpc-server`; none when left out. */
+  computeServer?: () => Promise<string>;
 }
 
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
@@ -75,7 +80,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   });
   const { catalogue } = models;
   const hardware = new Hardware([], import.meta.url);
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     home,
     engines: new Engines([
       nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
@@ -91,8 +96,17 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    loans: () => loans.promised(),
+    self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
     speculation: "auto",
     sharedMachine: true,
+  });
+  const loans: Loans = new Loans({
+    home,
+    program: options.computeServer ?? (() => Promise.reject(new RbeeError("backend_unavailable", "There is none."))),
+    look: () => supervisor.lookForLoan(),
+    clock,
+    log,
   });
   supervisor.start();
   const external = new ExternalServers({
@@ -120,6 +134,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models,
     jobs,
+    loans,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
@@ -129,9 +144,10 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     address: (id) => workers.address(id),
     diedOf: (id) => workers.diedOf(id),
   });
-  const server = new HiveServer(app, relay);
+  const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {
+    loans.close();
     await Promise.all([supervisor.stopAll(0), jobs.stop()]);
     await server.close();
     await external.stop();
@@ -142,5 +158,5 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
     return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
   };
-  return { home, url, supervisor, workers, models, jobs, lines, client, named, spawn };
+  return { home, url, supervisor, workers, models, jobs, loans, lines, client, named, spawn };
 }

@@ -1,17 +1,30 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type Worker, type WorkerProcessOptions, type WorkerSpawn } from "@rbee/contract";
+import {
+  contextSentence,
+  kvProblem,
+  RbeeError,
+  workerIdSchema,
+  type LoanRequest,
+  type SpreadPart,
+  type Worker,
+  type WorkerProcessOptions,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
+import { borrow, type Borrowed } from "../loans/borrowed.ts";
+import { Borrowing } from "../loans/borrowing.ts";
+import type { LoanPlace } from "../loans/loans.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
-import { afterPromises, needsOf, placeWorker, type Machine } from "./placement.ts";
+import { afterPromises, drivenBy, needsOf, placeOn, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -31,6 +44,10 @@ export interface SupervisorOptions {
   readonly idleStopS: number;
   /** MB of main memory that all workers together may take; undefined when nobody limited it. */
   readonly memoryLimitMb: number | undefined;
+  /** What is promised to workers of other hives. */
+  readonly loans?: () => readonly Promised[];
+  /** This machine, as one part of a model that is spread over several. */
+  readonly self: Omit<SpreadPart, "share" | "device">;
   /** Whether workers guess what a text repeats. */
   readonly speculation: WorkerProcessOptions["speculation"];
   /** The queen works on this machine too. */
@@ -83,13 +100,32 @@ export class Supervisor {
 
   /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
-   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`.
+   * @throws {RbeeError} `model_not_found`, `invalid_request`, `backend_unavailable`, `insufficient_ram`,
+   * `insufficient_vram`, `overloaded`; `hive_unreachable` when a helper cannot be reached from here, or what it answers.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
+    const { helpers, model } = request;
+    if (helpers === undefined) return this.#spawn(request, undefined);
+    if (request.engine !== "llama-server")
+      throw new RbeeError("invalid_request", "Only the engine llama-server spreads a model over several machines.", {
+        param: "helpers",
+      });
+    const borrowing = await Borrowing.open({ model, helpers, clock: this.#options.clock });
+    try {
+      return await this.#spawn(request, borrowing);
+    } catch (error) {
+      await borrowing.close();
+      throw error;
+    }
+  }
+
+  async #spawn(request: WorkerSpawn, borrowing: Borrowing | undefined): Promise<Worker> {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
+    const problem = kvProblem(request, model.header.memory);
+    if (problem !== null) throw new RbeeError("invalid_request", problem.message, { param: problem.param });
     const slots = request.slots ?? this.#options.slots;
-    const [engine, { cpu }, machine, gpus] = await Promise.all([
+    const [{ engine, backends: drives }, { cpu }, machine, gpus] = await Promise.all([
       this.#options.engines.toStart(request.engine),
       this.#options.hardware.inventory(),
       this.#machine(),
@@ -97,12 +133,15 @@ export class Supervisor {
     ]);
     this.#refuseWhenFull();
     // From here on nothing waits, so that two spawns cannot both be promised the same memory.
-    const { backend, device, pool, need } = placeWorker(
+    const { backend, device, pool, need, context } = placeWorker(
       request,
       needsOf(model, request, this.#options.slots),
-      this.#withReservations(machine),
+      this.#withReservations(drives === null ? machine : drivenBy(drives, machine)),
     );
-    const { threads, speculation, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
+    const { threads, speculation, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
+    const layers = model.header.memory?.layers ?? null;
+    const borrowed: Borrowed | undefined =
+      borrowing && borrow(borrowing, request.helpers ?? [], { layers, backend, self: { ...self, device } });
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
@@ -114,14 +153,21 @@ export class Supervisor {
         backend,
         device,
         slots,
-        context_length: request.context_length,
+        context_length: context.tokens,
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
+        flash_attention: request.flash_attention,
+        kv_type: request.kv_type,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         speculation,
         queue_limit: 64,
       },
-      env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+      model: {
+        contextPerSlot: context.tokens,
+        architecture: model.header.architecture,
+      },
+      env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
+      borrowed,
       pool,
       need,
       loadTimeoutMs,
@@ -134,8 +180,30 @@ export class Supervisor {
     });
     this.#workers.set(id, worker);
     catalogue.touch(model.id);
-    log.info({ worker_id: id, model: model.id, device, ...need }, `Loading ${model.id} on ${device}.`);
+    log.info(
+      { worker_id: id, model: model.id, device, ...need, context_length: context.tokens },
+      `Loading ${model.id} on ${device}. ${contextSentence(device, context)}`,
+    );
     return worker.snapshot();
+  }
+
+  /**
+   * Reads what is free now and gives a decision about what may be lent of it, for one moment.
+   * The decision throws `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
+   */
+  async lookForLoan(): Promise<(request: LoanRequest) => LoanPlace> {
+    const { hardware, sharedMachine, threads } = this.#options;
+    const [{ cpu }, machine, gpus] = await Promise.all([hardware.inventory(), this.#machine(), hardware.gpus()]);
+    return ({ model, device: wanted, device_mb, ram_mb }) => {
+      const need = { device_mb, ram_mb };
+      const { backend, device, pool } = placeOn({ model, device: wanted }, () => need, this.#withReservations(machine));
+      return {
+        backend,
+        pool,
+        env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+      };
+    };
   }
 
   /** Where a worker writes its log, or has written it before it ended. @throws {RbeeError} `worker_not_found`. */
@@ -206,7 +274,8 @@ export class Supervisor {
 
   #withReservations(machine: Machine): Machine {
     const living = [...this.#workers.values()].filter(({ endedAt, running }) => endedAt === null || running);
-    return { ...machine, memory: afterPromises(machine.memory, living, this.#options.memoryLimitMb) };
+    const promised = [...living, ...(this.#options.loans?.() ?? [])];
+    return { ...machine, memory: afterPromises(machine.memory, promised, this.#options.memoryLimitMb) };
   }
 
   #prune(): void {

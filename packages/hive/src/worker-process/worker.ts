@@ -10,7 +10,8 @@ import {
 } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
-import type { EngineProcess, ExitReason, StartingEngine } from "../engines/engine.ts";
+import type { EngineProcess, ExitReason, Launch, StartingEngine } from "../engines/engine.ts";
+import type { Borrowed } from "../loans/borrowed.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
@@ -28,6 +29,10 @@ export interface WorkerOptions {
   readonly engine: StartingEngine;
   readonly process: Omit<WorkerProcessOptions, "socket_path">;
   readonly env: Readonly<Record<string, string>>;
+  /** What the engine is to know of the model beside its options. */
+  readonly model: Pick<Launch, "contextPerSlot" | "architecture">;
+  /** What other hives compute for it; undefined when it runs here alone. */
+  readonly borrowed?: Borrowed | undefined;
   /** Whose memory it takes beside main memory. */
   readonly pool: string;
   /** What it was promised. */
@@ -88,6 +93,9 @@ export class SupervisedWorker implements HiveWorker {
       this.#stopIdle();
     });
     this.#start();
+    options.borrowed?.whenLost((error) => {
+      this.#lost(error);
+    });
   }
 
   get state(): WorkerState {
@@ -136,6 +144,7 @@ export class SupervisedWorker implements HiveWorker {
       ready_at: serving?.ready_at ?? null,
       restarts: this.#restarts,
       error: this.#error,
+      ...(this.#options.borrowed === undefined ? {} : { spread: [...this.#options.borrowed.spread] }),
     };
   }
 
@@ -246,13 +255,15 @@ export class SupervisedWorker implements HiveWorker {
   }
 
   #start(): void {
-    const { clock, engine, process: options, env, runFiles, loadTimeoutMs } = this.#options;
+    const { clock, engine, process: options, model, env, runFiles, loadTimeoutMs, borrowed } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
     this.#outOfMemory = new OutOfMemoryWatch(clock);
     const launch = {
       options: { ...options, socket_path: this.#socketPath },
+      ...model,
       env,
+      ...(borrowed === undefined ? {} : { flags: borrowed.flags }),
       log: (chunk: string | Buffer) => {
         this.#logFile.write(chunk);
       },
@@ -307,6 +318,7 @@ export class SupervisedWorker implements HiveWorker {
     const { clock, log, process: options } = this.#options;
     this.#cancelTimer();
     this.#error = null;
+    this.#options.borrowed?.loaded();
     const ready_at = clock.now();
     const serving = { slots_total, context_length, slots_busy: 0, queued: 0, tokens_per_s: 0, ready_at };
     this.#enter({ kind: "serving", serving });
@@ -354,6 +366,13 @@ export class SupervisedWorker implements HiveWorker {
     });
   }
 
+  /** A machine that computes a part of the model is gone, and llama.cpp would wait for it or abort. */
+  #lost(error: RbeeError): void {
+    if (this.#phase.kind === "starting" || this.#phase.kind === "loading") this.#fail(error);
+    else this.#reported ??= error;
+    this.#process?.kill();
+  }
+
   /** Its process is to be ended by the caller, or has ended. */
   #fail(error: RbeeError): void {
     const { clock, log, process: options } = this.#options;
@@ -373,6 +392,7 @@ export class SupervisedWorker implements HiveWorker {
     this.#process = undefined;
     this.#cancelTimer();
     this.#options.runFiles.forget(this.#name, this.#socketPath);
+    void this.#options.borrowed?.close();
     switch (phase.kind) {
       case "starting":
       case "loading":
@@ -404,7 +424,8 @@ export class SupervisedWorker implements HiveWorker {
       readyForMs === null ? this.#spawnError(reason) : crashed(reason, () => this.#outOfMemory.killedLately);
     const error = this.#reported ?? died();
     this.#reported = undefined;
-    const waitMs = restartDelayMs(this.#crashes);
+    // What it had borrowed went back with its process: only the queen can borrow anew.
+    const waitMs = this.#options.borrowed === undefined ? restartDelayMs(this.#crashes) : null;
     if (waitMs === null) {
       this.#fail(error);
       return;

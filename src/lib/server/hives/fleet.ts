@@ -23,11 +23,15 @@ export function workersOf(hive: HiveState, forAdmin: boolean): WorkerTelemetry[]
   return forAdmin ? workers : workers.map(forMembers);
 }
 
-/** Members learn which servers there are, not where. */
+/** Members learn which engines and servers there are, not where. */
 function capabilitiesFor({ capabilities }: HiveState, forAdmin: boolean): Capabilities | null {
-  const servers = capabilities?.external_servers;
-  if (forAdmin || capabilities === null || servers === undefined) return capabilities;
-  return { ...capabilities, external_servers: servers.map((server) => ({ ...server, address: null })) };
+  if (forAdmin || capabilities === null) return capabilities;
+  const { external_servers: servers, engine_facts: facts } = capabilities;
+  return {
+    ...capabilities,
+    ...(facts === undefined ? {} : { engine_facts: facts.map((fact) => ({ ...fact, where: null })) }),
+    ...(servers === undefined ? {} : { external_servers: servers.map((server) => ({ ...server, address: null })) }),
+  };
 }
 
 /** One hive as a page or an app sees it; members see neither addresses nor why a worker failed. */

@@ -59,7 +59,11 @@ const without = (fleet: FleetView, gone: ReadonlySet<string>): FleetView =>
     : {
         hives: fleet.hives.map((hive) => ({
           ...hive,
-          workers: hive.workers.filter((worker) => !gone.has(worker.workerId)),
+          // Of servers of others it is known what became of them.
+          workers: hive.workers.flatMap((worker) => {
+            if (!gone.has(worker.workerId)) return [worker];
+            return worker.external === undefined ? [] : [{ ...worker, state: "stopped" as const }];
+          }),
         })),
       };
 

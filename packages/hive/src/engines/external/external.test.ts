@@ -139,6 +139,9 @@ describe("a server of somebody else", () => {
     expect(states()).toEqual([["wasp", "ready"]]);
     await later(1_500);
     expect(states()).toEqual([["wasp", "stopped"]]);
+    ollama.misbehaves = null;
+    await later(5_000);
+    expect(states()).toEqual([["wasp", "ready"]]);
   });
 
   it("loses and gains single models as it does", async () => {

@@ -86,8 +86,9 @@ export class WatchedServer {
 
   /** Cuts off what is under way. */
   async close(): Promise<void> {
-    await this.#pool?.destroy();
+    const pool = this.#pool;
     this.#pool = undefined;
+    await pool?.destroy();
   }
 
   async #lookOnce(): Promise<void> {

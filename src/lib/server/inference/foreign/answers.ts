@@ -42,9 +42,9 @@ const saidFields = {
 };
 const choiceFields = {
   index: z.int().min(0).optional(),
-  logprobs: z.unknown(),
+  logprobs: z.unknown().optional(),
   finish_reason: text.catch(undefined),
-  stop_reason: z.unknown(),
+  stop_reason: z.unknown().optional(),
 };
 const headFields = {
   id: z.string().optional().catch(undefined),

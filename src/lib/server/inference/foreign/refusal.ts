@@ -103,6 +103,13 @@ export function foreignFault(value: unknown, server: ForeignServer): RbeeError {
   );
 }
 
+/** Somebody else's server stopped in the middle of a stream as if it were the end. */
+export const noEndOf = ({ name, engine }: ForeignServer): RbeeError =>
+  new RbeeError("worker_crashed", `${name} ended its answer before it was complete.`, {
+    details: { engine, server: name },
+    suggestion: suggestions.worker_crashed,
+  });
+
 /** Somebody else's server said what no server of models says. */
 export const noAnswerOf = ({ name, engine }: ForeignServer): RbeeError =>
   new RbeeError("worker_crashed", `${name} answered something that is no answer of a model.`, {

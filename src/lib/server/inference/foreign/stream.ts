@@ -4,7 +4,7 @@ import type { Ask } from "../asks.ts";
 import type { TokenCounts } from "../metering.ts";
 import type { Upstream, UpstreamReader } from "../upstream.ts";
 import { callsOf, chunkSchema, countsOf, finishOf, stopOf, thoughtOf, usageOf, type ToldChunk } from "./answers.ts";
-import { foreignFault, noAnswerOf } from "./refusal.ts";
+import { foreignFault, noAnswerOf, noEndOf } from "./refusal.ts";
 import type { ForeignServer } from "./server.ts";
 
 /** A stream of somebody else's server, told as one of ours. */
@@ -53,6 +53,8 @@ const completionChoice = ({ index, text, logprobs, finish_reason }: Choice) => (
 class Translation {
   usage: Usage | null = null;
   timings: Timings | null = null;
+  /** Whether nothing has come yet. */
+  isEmpty = true;
   /** Why nothing more is to come. */
   fault: RbeeError | null = null;
   readonly #ask: Ask;
@@ -78,9 +80,18 @@ class Translation {
   }
 
   take(bytes: Uint8Array): string {
+    this.isEmpty = false;
     this.#unread += bytes.length;
     this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
     if (this.#unread > longestEvent) this.#fail(noAnswerOf(this.#server));
+    const told = this.#told;
+    this.#told = "";
+    return told;
+  }
+
+  /** The bytes have ended: what is to be sent last. */
+  close(): string {
+    if (!this.#done) this.#fail(noEndOf(this.#server));
     const told = this.#told;
     this.#told = "";
     return told;
@@ -172,7 +183,12 @@ export function foreignStream(upstream: Upstream, ask: Ask, server: ForeignServe
       upstream.abort();
       finish();
     },
-    end: finish,
+    end() {
+      // Nothing at all is told as such by whoever reads.
+      const text = translation.isEmpty ? "" : translation.close();
+      if (text !== "") current?.data(Buffer.from(text));
+      finish();
+    },
     error(cause) {
       const reader = current;
       current = null;

@@ -1,4 +1,4 @@
-import type { ChatChunk, ErrorBody, FinishReason, MessagesUsage } from "@rbee/contract";
+import type { ChatChunk, ErrorBody, FinishReason } from "@rbee/contract";
 import type { StreamTelling } from "../retell.ts";
 import { messageId, noUsage, stopReasonOf, usageOf } from "./answer.ts";
 import { errorTypeOf } from "./errors.ts";

@@ -23,7 +23,7 @@ import { chatShape, createTelling, generateShape } from "./answer.ts";
 import { chunkAsChat, completionOf, wholeAsChat } from "./completion.ts";
 import { embedAnswer, embeddingsOf } from "./embed.ts";
 import { runningOf, shownExternal, shownModel, tagsOf } from "./models.ts";
-import { chatOf, promptedChatOf, untagged } from "./request.ts";
+import { chatOf, modelNameOf, promptedChatOf, untagged } from "./request.ts";
 
 /** The household as an Ollama server. Errors are those of `Inference.chat`. */
 export interface OllamaDialect {
@@ -77,9 +77,11 @@ export function createOllama(options: OllamaOptions): OllamaDialect {
   };
   /** The model that a name means. The tag may be part of an alias, or only what Ollama's apps put behind every name. */
   const idOf = (name: string): string => {
-    const id = resolve(name);
-    const isThere = models().some((model) => model.id === id) || externals().some(({ model }) => model === id);
-    return isThere ? id : resolve(untagged(name));
+    const isThere = (id: string) =>
+      models().some((model) => model.id === id) || externals().some(({ model }) => model === id);
+    // Another Ollama's models have the tag in their very names.
+    const named = [resolve(name), resolve(untagged(name)), modelNameOf(name)];
+    return named.find(isThere) ?? resolve(untagged(name));
   };
 
   /** Ollama's way to load a model: a request that asks nothing. */

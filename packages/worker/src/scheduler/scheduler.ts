@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { RbeeError } from "@rbee/contract";
 import type { Engine, StepWork } from "../engine/engine.ts";
 import { Generation, type GenerationRequest, type Listener } from "./generation.ts";
@@ -35,6 +36,9 @@ export interface Load {
 
 /** A slot that is taken, with the request that holds it. */
 type Holder = Slot & { generation: Generation };
+
+/** A timer takes at least this long, whatever it is set to. */
+const shortestTimerMs = 1;
 
 const isHeld = (slot: Slot): slot is Holder => slot.generation !== null;
 
@@ -93,7 +97,7 @@ export class Scheduler {
     if (!continued) this.#refuseWhenBusy();
     const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
     this.#waiting.push(generation);
-    if (!this.#running) void this.#run();
+    if (!this.#running) void this.#run(this.#pace.gatherMs(request.prompt.length));
     else this.#options.onChange();
     return generation;
   }
@@ -127,8 +131,12 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  async #run(): Promise<void> {
+  /** @param gatherMs how long others that come at the same moment are waited for. */
+  async #run(gatherMs: number): Promise<void> {
     this.#running = true;
+    this.#admit();
+    this.#options.onChange();
+    await (gatherMs < shortestTimerMs ? nextTurn() : delay(gatherMs));
     for (;;) {
       this.#release();
       this.#admit();

@@ -12,6 +12,8 @@ export interface ModelFacts {
   readonly sizeBytes: number;
   /** Most tokens that one step takes, all slots together. */
   readonly batchSize: number;
+  /** Whether a slot's state can be cut after any token: not with a sliding window, nor with a recurrent model. */
+  readonly cutsAnywhere: boolean;
   readonly chatTemplate: string | null;
   /** The version of the library that computes, for `system_fingerprint`. */
   readonly release: string;
@@ -158,5 +160,11 @@ export interface Engine {
   step(work: readonly StepWork[]): Promise<readonly (number | null)[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */
   keep(slot: number, length: number): number;
+  /** Whether `keep(slot, length)` would keep so much of what the slot holds. */
+  canKeep(slot: number, length: number): boolean;
+  /** Writes a slot's whole state to a file; answers its bytes. Never while a step runs. */
+  saveState(slot: number, path: string): Promise<number>;
+  /** Puts a saved state into a slot. Never while a step runs. When it rejects, the slot must be emptied with `keep(slot, 0)`. */
+  loadState(slot: number, path: string): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -1,11 +1,7 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { temporaryFolder } from "../tests/support/folder.ts";
-import { freePort, projectRoot } from "../tests/support/process.ts";
-import { waitFor } from "../tests/support/wait-for.ts";
-import { LoadClient, runLoad, type Target } from "./load.ts";
 import { cpuSeconds } from "./machine.ts";
+import { LoadClient, runLoad } from "./load.ts";
+import { promptMaker } from "./prompts.ts";
+import { startLlamaServer, startWorker, type Server } from "./servers.ts";
 import { median } from "./statistics.ts";
 
 export interface EngineOptions {
@@ -33,101 +29,6 @@ export interface EngineFigures {
   readonly cpuMsPerToken: number | null;
 }
 
-interface Server {
-  readonly target: Target;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
-
-const ending = (child: ChildProcess) => async () => {
-  child.kill("SIGKILL");
-  await once(child, "exit");
-};
-
-function pidOf({ pid }: ChildProcess): number {
-  if (pid === undefined) throw new Error("a server did not start");
-  return pid;
-}
-
-async function startWorker(options: EngineOptions, slots: number, contextLength: number): Promise<Server> {
-  const folder = temporaryFolder("bench-worker");
-  const socketPath = join(folder.path, "worker.sock");
-  const settings = {
-    worker_id: "worker:bench",
-    model: "bench",
-    model_path: options.modelPath,
-    socket_path: socketPath,
-    backend: "cpu",
-    device: "cpu",
-    slots,
-    context_length: contextLength,
-    threads: options.threads,
-  };
-  const child = spawn(
-    process.execPath,
-    [join(projectRoot, "packages/worker/bin/rbee-worker.js"), "--options", JSON.stringify(settings)],
-    {
-      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-      stdio: "ignore",
-    },
-  );
-  const target = { name: "worker", origin: "http://worker", path: "/v1/chat/completions", socketPath };
-  const stop = async () => {
-    await ending(child)();
-    folder.remove();
-  };
-  const probe = new LoadClient(target, 1);
-  await waitFor(
-    "the worker's start",
-    () => probe.chat({ model: "bench", messages: [{ role: "user", content: "hi" }], max_tokens: 1 }),
-    { limitMs: 60_000 },
-  );
-  await probe.close();
-  return { target, pid: pidOf(child), stop };
-}
-
-async function startLlamaServer(
-  path: string,
-  options: EngineOptions,
-  slots: number,
-  contextLength: number,
-): Promise<Server> {
-  const port = await freePort();
-  const settings = [
-    "-m",
-    options.modelPath,
-    "--host",
-    "127.0.0.1",
-    "--port",
-    String(port),
-    "-np",
-    String(slots),
-    "-c",
-    String(slots * contextLength),
-    "-t",
-    String(options.threads),
-    "-tb",
-    String(options.threads),
-    // What random weights say is no valid chat format; the parser would refuse it, and costs time.
-    "--skip-chat-parsing",
-  ];
-  const child = spawn(path, settings, { stdio: "ignore" });
-  const origin = `http://127.0.0.1:${port}`;
-  await waitFor("llama-server's start", async () => (await fetch(`${origin}/health`)).ok, { limitMs: 60_000 });
-  const target = { name: "llama-server", origin, path: "/v1/chat/completions" };
-  return { target, pid: pidOf(child), stop: ending(child) };
-}
-
-const words =
-  "the river carries small warm stones past every quiet house while morning light moves over green hills and people walk home".split(
-    " ",
-  );
-
-/** Prompts that share no prefix, so that no server can answer from its cache: each begins with a number of its own. */
-function prompt(tokens: number, salt: number): string {
-  return `${salt * 7919} ${Array.from({ length: tokens }, (_, n) => words[(n * 7 + salt * (n + 3)) % words.length]).join(" ")}`;
-}
-
 /** Only Linux tells what another process has used. */
 const cpuSoFar = (server: Server | undefined): number =>
   server === undefined || process.platform !== "linux" ? Number.NaN : cpuSeconds(server.pid);
@@ -135,13 +36,18 @@ const cpuSoFar = (server: Server | undefined): number =>
 /** tokens/s and time to first token of the worker and of llama-server, interleaved round by round. */
 export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> {
   const slots = Math.max(...options.streams);
-  const contextLength = 2048;
-  const servers: Server[] = [await startWorker(options, slots, contextLength)];
-  if (options.llamaServer !== undefined)
-    servers.push(await startLlamaServer(options.llamaServer, options, slots, contextLength));
+  const { modelPath, threads } = options;
+  const server = {
+    modelPath,
+    threads,
+    slots,
+    contextLength: 2 ** Math.ceil(Math.log2(200 + Math.max(...options.promptTokens))),
+  };
+  const servers: Server[] = [await startWorker(server)];
+  if (options.llamaServer !== undefined) servers.push(await startLlamaServer(options.llamaServer, server));
   const clients = servers.map(({ target }) => new LoadClient(target, slots, { keepAlive: false }));
-  let salt = 0;
   try {
+    const prompt = await promptMaker(servers[0]?.target);
     const rows: EngineRow[] = [];
     for (const promptTokens of options.promptTokens) {
       for (const streams of options.streams) {
@@ -150,10 +56,12 @@ export async function benchEngine(options: EngineOptions): Promise<EngineRow[]> 
           ttfts: [] as number[],
           cpu: [] as number[],
         }));
-        for (let round = 0; round <= options.rounds; round += 1) {
+        // Long prompts take their time, and by then everything on the way is warm.
+        const first = promptTokens < 500 ? 0 : 1;
+        for (let round = first; round <= options.rounds; round += 1) {
           const bodies = Array.from({ length: Math.max(2, streams) }, () => ({
             model: "bench",
-            messages: [{ role: "user", content: prompt(promptTokens, (salt += 1)) }],
+            messages: [{ role: "user", content: prompt(promptTokens) }],
             temperature: 0,
             max_tokens: options.answerTokens,
           }));

@@ -35,6 +35,7 @@ async function answerCapabilities(hiveOf: ReadonlyMap<string, string>): Promise<
       backends: ["cpu"],
       devices: [],
       engines: [],
+      engine_facts: [],
       models: [],
       capabilities_rev: "bench",
     };

@@ -16,6 +16,10 @@ export interface ChatSample {
   readonly totalMs: number;
   /** Tokens generated, as the server reported them. */
   readonly tokens: number;
+  /** Prompt tokens that the server computed, as it reported them; NaN when it did not. */
+  readonly promptTokens: number;
+  /** Of the tokens generated, those that were guessed right. */
+  readonly guessedTokens: number;
 }
 
 /** A chat's body; only its length matters here. */
@@ -69,7 +73,14 @@ export class LoadClient {
     const tokens = refused ? body.max_tokens : Number(/"predicted_n":\s*(\d+)/u.exec(tail)?.[1]);
     if (ttftMs === undefined || !(complete || refused) || !Number.isFinite(tokens))
       throw new Error(`${this.#target.name} broke off: ${tail.slice(-300)}`);
-    return { ttftMs, totalMs: performance.now() - started, tokens };
+    const told = (name: string) => Number(new RegExp(`"${name}":\\s*(\\d+)`, "u").exec(tail)?.[1]);
+    return {
+      ttftMs,
+      totalMs: performance.now() - started,
+      tokens,
+      promptTokens: told("prompt_n"),
+      guessedTokens: told("draft_n_accepted") || 0,
+    };
   }
 
   close(): Promise<void> {

@@ -2,27 +2,38 @@ import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchConversation } from "./conversation.ts";
 import { benchEngine } from "./engine.ts";
 import { benchHeartbeats } from "./heartbeats.ts";
+import { benchIdle } from "./idle.ts";
 import { machineLine, quietness } from "./machine.ts";
 import { makeModel } from "./model/make.ts";
 import { benchOverhead } from "./overhead.ts";
-import { engineTable, heartbeatTable, overheadTable, writeIntoReadme } from "./report.ts";
+import {
+  conversationTable,
+  engineTable,
+  heartbeatTable,
+  idleTable,
+  overheadTable,
+  speculationTable,
+  writeIntoReadme,
+} from "./report.ts";
+import { benchSpeculation } from "./speculation.ts";
 
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
     threads: { type: "string", default: process.env["BENCH_THREADS"] ?? "1" },
-    rounds: { type: "string", default: "5" },
-    prompts: { type: "string", default: "20,150" },
-    streams: { type: "string", default: "1,4,8" },
+    rounds: { type: "string", default: "3" },
+    prompts: { type: "string", default: "20,150,1000" },
+    streams: { type: "string", default: "1,2,4,8" },
     write: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
-  console.log(`npm run bench -- [--only engine|overhead|heartbeats] [--threads N] [--rounds N] [--prompts WORDS,WORDS] [--streams N,N] [--write]
+  console.log(`npm run bench -- [--only engine|conversation|speculation|overhead|heartbeats|idle] [--threads N] [--rounds N] [--prompts TOKENS,TOKENS] [--streams N,N] [--write]
 LLAMA_SERVER=/path/to/llama-server adds llama.cpp's own server; --write puts the tables into README.md.`);
   process.exit(0);
 }
@@ -45,29 +56,48 @@ const section = (title: string, body: string) => {
   console.log(`\n${title}\n${body}`);
 };
 
-if (wanted("engine")) {
+const threads = Number(values.threads);
+const rounds = Number(values.rounds);
+const server = llamaServer === undefined ? {} : { llamaServer };
+
+const benchModel = (): Promise<string> => {
   const folder = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "rbee-bench");
   mkdirSync(folder, { recursive: true });
-  const modelPath = await makeModel(folder);
-  const rows = await benchEngine({
-    modelPath,
-    ...(llamaServer === undefined ? {} : { llamaServer }),
-    threads: Number(values.threads),
-    streams: values.streams.split(",").map(Number),
-    promptTokens: values.prompts.split(",").map(Number),
-    rounds: Number(values.rounds),
-    answerTokens: 48,
-  });
+  return makeModel(folder);
+};
+
+if (wanted("engine"))
   section(
-    `Worker and llama.cpp's own server, the same 110 M model, ${values.threads} thread(s), interleaved`,
-    engineTable(rows),
+    `Worker and llama.cpp's own server, the same 110 M model, ${threads} thread(s), interleaved, nothing guessed`,
+    engineTable(
+      await benchEngine({
+        ...server,
+        modelPath: await benchModel(),
+        threads,
+        streams: values.streams.split(",").map(Number),
+        promptTokens: values.prompts.split(",").map(Number),
+        rounds,
+        answerTokens: 48,
+      }),
+    ),
   );
-}
+if (wanted("conversation"))
+  section(
+    "What is read once: a second turn, and one system prompt of eight people (500 tokens, 110 M model)",
+    conversationTable(await benchConversation({ ...server, modelPath: await benchModel(), threads, rounds })),
+  );
+if (wanted("speculation"))
+  section(
+    "Guessing what a text repeats, at best: random weights repeat themselves (110 M model, one answer at a time)",
+    speculationTable(await benchSpeculation({ modelPath: await benchModel(), threads, rounds })),
+  );
 if (wanted("overhead"))
   section(
     "What queen and hive add (bee-tiny)",
-    overheadTable([await benchOverhead({ streams: 1 }), await benchOverhead({ streams: 32 })]),
+    overheadTable([await benchOverhead({ streams: 1, rounds }), await benchOverhead({ streams: 32, rounds })]),
   );
 if (wanted("heartbeats")) section("Heartbeats", heartbeatTable(await benchHeartbeats()));
+
+if (wanted("idle")) section("Memory of an idle household", idleTable(await benchIdle()));
 
 if (values.write) writeIntoReadme(sections.join("\n\n"));

@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../tests/support/process.ts";
+import type { ConversationRow } from "./conversation.ts";
 import type { EngineRow } from "./engine.ts";
 import type { HeartbeatResult } from "./heartbeats.ts";
+import type { IdleRow } from "./idle.ts";
 import type { OverheadResult } from "./overhead.ts";
+import type { SpeculationRow } from "./speculation.ts";
 
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const ratio = (ours: number, theirs: number): string => (ours / theirs).toFixed(2);
@@ -16,7 +19,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 export function engineTable(rows: readonly EngineRow[]): string {
   return table(
     [
-      "prompt words",
+      "prompt tokens",
       "streams",
       "worker tokens/s",
       "llama-server tokens/s",
@@ -43,6 +46,50 @@ export function engineTable(rows: readonly EngineRow[]): string {
         ? ratio(worker.cpuMsPerToken, llamaServer.cpuMsPerToken)
         : "–",
     ]),
+  );
+}
+
+/** What servers keep of what they have read; ratios below 1 are what was saved. */
+export function conversationTable(rows: readonly ConversationRow[]): string {
+  return table(
+    [
+      "server",
+      "first token, first turn",
+      "second turn",
+      "ratio",
+      "prompt tokens computed for one person",
+      "for eight at once",
+      "ratio",
+    ],
+    rows.map(({ name, firstTurnMs, secondTurnMs, onePersonTokens, eightPeopleTokens }) => [
+      name,
+      ms(firstTurnMs),
+      ms(secondTurnMs),
+      ratio(secondTurnMs, firstTurnMs),
+      onePersonTokens.toFixed(0),
+      eightPeopleTokens.toFixed(0),
+      ratio(eightPeopleTokens, onePersonTokens),
+    ]),
+  );
+}
+
+export function speculationTable(rows: readonly SpeculationRow[]): string {
+  const off = rows.find(({ mode }) => mode === "off")?.tokensPerSecond ?? Number.NaN;
+  return table(
+    ["guessing", "tokens/s", "ratio", "tokens guessed right"],
+    rows.map(({ mode, tokensPerSecond, guessedShare }) => [
+      mode,
+      tokensPerSecond.toFixed(0),
+      ratio(tokensPerSecond, off),
+      `${(100 * guessedShare).toFixed(0)} %`,
+    ]),
+  );
+}
+
+export function idleTable(rows: readonly IdleRow[]): string {
+  return table(
+    ["process", "resident memory"],
+    rows.map(({ name, rssMb }) => [name, `${rssMb.toFixed(0)} MB`]),
   );
 }
 

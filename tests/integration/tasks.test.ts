@@ -4,6 +4,7 @@ import type { QueenClient, TaskEvent } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { neverEnding } from "../support/chat-stream.ts";
 import { FakeHub } from "../support/fake-hub.ts";
+import { freeze, thawAll } from "../support/frozen.ts";
 import { joinedHive, type TestHive } from "../support/hive.ts";
 import { startHousehold, type Household } from "../support/household.ts";
 import { invitedMember } from "../support/people.ts";
@@ -33,6 +34,7 @@ beforeAll(async () => {
   member = household.client((await invitedMember(household, "Grace")).key);
 });
 afterAll(async () => {
+  thawAll();
   await attic.stop();
   await household.stop();
   await hub.close();
@@ -204,15 +206,21 @@ describe("a task that is cancelled", () => {
   });
 
   it("is `rbee infer` interrupted by Ctrl-C: exit code 130", async () => {
-    const args = ["--model", "bee-tiny", "--node", "attic", "--temperature", "2", "--max-tokens", "900"];
-    const infer = startProcess(["packages/cli/bin/rbee.js", "infer", ...args, "--prompt", "A long story"], {
-      RBEE_HOME: household.home,
-      RBEE_CONFIG_DIR: join(household.home, "config"),
-    });
-    await waitFor("the first words", () => infer.output() !== "");
+    const [worker] = (await attic.client().listWorkers()).data;
+    // The answer may be short, and must not be over before the interruption.
+    freeze(worker?.pid);
+    const infer = startProcess(
+      ["packages/cli/bin/rbee.js", "infer", "--model", "bee-tiny", "--node", "attic", "--prompt", "A long story"],
+      {
+        RBEE_HOME: household.home,
+        RBEE_CONFIG_DIR: join(household.home, "config"),
+      },
+    );
+    await waitFor("the question", async () => (await household.fleet()).totals.requests_running === 1);
     infer.child.kill("SIGINT");
-    await allSlotsFree();
     expect(await infer.exited).toBe(130);
+    thawAll();
+    await allSlotsFree();
     const newest = (await household.admin.listUsage({ query: { limit: 1 } })).data[0];
     expect(newest).toMatchObject({ status: 499 });
   });

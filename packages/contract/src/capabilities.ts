@@ -52,6 +52,17 @@ export const hiveModelSchema = z
   .meta({ id: "HiveModel" });
 export type HiveModel = z.infer<typeof hiveModelSchema>;
 
+/** What a hive found when it looked for an engine. */
+export const engineFactSchema = z
+  .object({
+    engine: engineSchema,
+    version: z.string().nullable().describe("In the engine's own words."),
+    where: z.string().nullable().describe("The program or the address that was found."),
+    problem: z.string().nullable().describe("Why it cannot be used on this machine; null when it can."),
+  })
+  .meta({ id: "EngineFact" });
+export type EngineFact = z.infer<typeof engineFactSchema>;
+
 export const capabilitiesSchema = z
   .object({
     hive_id: hiveIdSchema,
@@ -78,7 +89,8 @@ export const capabilitiesSchema = z
     disk_free_mb: z.number().nullable(),
     backends: z.array(backendSchema).describe("Backends that a worker can really be started with on this machine."),
     devices: z.array(deviceSchema),
-    engines: z.array(engineSchema),
+    engines: z.array(engineSchema).describe("Those that can be used on this machine now."),
+    engine_facts: z.array(engineFactSchema).default([]).describe("Every engine that this hive knows of."),
     models: z.array(hiveModelSchema),
     capabilities_rev: z.string(),
   })

@@ -8,6 +8,7 @@ import {
   workerIdSchema,
 } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { loanTelemetrySchema, spreadSchema } from "./spread.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const unknown = "null when it cannot be measured.";
@@ -69,6 +70,7 @@ export const workerTelemetrySchema = z.object({
   queued: z.int().min(0).nullable().default(null).describe("Requests that wait for a slot inside the worker."),
   restarts: z.int().min(0).default(0).describe("How often it was started again after a crash."),
   error: errorBodySchema.shape.error.nullable().default(null).describe("Why it failed, or why it last crashed."),
+  spread: spreadSchema,
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;
 
@@ -86,6 +88,7 @@ export const heartbeatSchema = z
       .describe("Changes when /capabilities would answer something else, so that the queen asks again."),
     node: nodeTelemetrySchema,
     workers: z.array(workerTelemetrySchema).max(256),
+    loans: z.array(loanTelemetrySchema).max(256).optional().describe("What it computes for workers of other hives."),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

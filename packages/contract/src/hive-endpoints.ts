@@ -5,6 +5,7 @@ import { hiveJobRequestSchema } from "./hive-jobs.ts";
 import { chatCompletionSchema, chatRequestSchema } from "./inference/chat.ts";
 import { jobAcceptedSchema, jobSchema, jobsQuerySchema } from "./jobs.ts";
 import { catalogueModelSchema, modelGrantSchema, modelUpdateSchema } from "./models.ts";
+import { loanGrantSchema, loanRequestSchema, loanSchema } from "./spread.ts";
 import { workerCheckSchema, workerSchema, workerSpawnSchema } from "./workers.ts";
 
 /** Every HTTP endpoint of a hive. */
@@ -188,6 +189,58 @@ export const hiveEndpoints = {
     summary: "Whether a worker answers, asked of its process; it waits 3 s at most.",
     status: 200,
     answer: workerCheckSchema,
+  },
+  startLoan: {
+    method: "POST",
+    path: "/v1/loans",
+    owner: "hive",
+    tag: "loans",
+    summary:
+      "Lends a device to a worker of another hive: a process that computes what comes through `/v1/loans/{id}/tunnel`, until nobody asks for it any more.",
+    status: 201,
+    body: loanRequestSchema,
+    answer: loanGrantSchema,
+  },
+  listLoans: {
+    method: "GET",
+    path: "/v1/loans",
+    owner: "hive",
+    tag: "loans",
+    summary: "What this hive lends.",
+    status: 200,
+    answer: z.object({ data: z.array(loanSchema) }),
+  },
+  keepLoan: {
+    method: "GET",
+    path: "/v1/loans/{id}",
+    owner: "hive",
+    tag: "loans",
+    summary:
+      "One loan. Its borrower asks this once a second, and the loan ends soon after it stops; its token opens it.",
+    status: 200,
+    query: z.strictObject({
+      loaded: z.stringbool().default(false).describe("The borrower's part of the model is here."),
+    }),
+    answer: loanSchema,
+  },
+  endLoan: {
+    method: "DELETE",
+    path: "/v1/loans/{id}",
+    owner: "hive",
+    tag: "loans",
+    summary: "Ends a loan and its process; its token opens it.",
+    status: 204,
+    answer: "none",
+  },
+  loanTunnel: {
+    method: "GET",
+    path: "/v1/loans/{id}/tunnel",
+    owner: "hive",
+    tag: "loans",
+    summary:
+      "A connection to the loan's process, by `Upgrade: rbee-loan`; bytes go both ways from then on. Its token opens it.",
+    status: 200,
+    answer: "bytes",
   },
   chat: {
     method: "POST",

@@ -41,6 +41,7 @@ export * from "./placement.ts";
 export * from "./queen-endpoints/index.ts";
 export * from "./run-file.ts";
 export * from "./setting.ts";
+export * from "./spread.ts";
 export * from "./worker-endpoints.ts";
 export * from "./workers.ts";
 export * from "./jobs.ts";

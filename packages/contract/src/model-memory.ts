@@ -41,6 +41,8 @@ const processBytes = 134 * bytesPerMb;
 const bytesPerVocabularyEntry = 700;
 /** Driver context, kernels and work space that a GPU backend takes beside its buffers. */
 const gpuOverheadBytes = 320 * bytesPerMb;
+/** Of the process that computes a part for another machine. */
+const helperProcessBytes = 24 * bytesPerMb;
 const batchTokens = { cpu: 512, gpu: 2_048 } as const;
 /** Copies of a layer's input that are alive at once while a batch is computed. */
 const activations = 6;
@@ -66,12 +68,14 @@ export interface MemoryQuestion {
   readonly extendContext?: boolean | undefined;
   /** Layers on the GPU, the output counted as one; all of them when left out. */
   readonly gpuLayers?: number | undefined;
+  /** Share of the model's layers that other machines compute, from 0 to 1; none when left out. */
+  readonly elsewhere?: number | undefined;
 }
 
 /** The question that a worker's start asks; `slots` are those that its hive chooses when nobody does. */
 export function memoryQuestion(
   backend: Backend,
-  { slots, context_length, extend_context, gpu_layers }: Partial<WorkerSpawn>,
+  { slots, context_length, extend_context, gpu_layers, helpers = [] }: Partial<WorkerSpawn>,
   usualSlots: number,
 ): MemoryQuestion {
   return {
@@ -80,6 +84,7 @@ export function memoryQuestion(
     contextLength: context_length,
     extendContext: extend_context,
     gpuLayers: gpu_layers,
+    elsewhere: helpers.reduce((sum, { share }) => sum + share, 0),
   };
 }
 
@@ -106,7 +111,7 @@ export interface MemoryEstimate {
  */
 export function estimateMemory(
   model: { sizeBytes: number; trainedContext: number | null; facts: ModelMemoryFacts },
-  { backend, slots, contextLength, extendContext = false, gpuLayers }: MemoryQuestion,
+  { backend, slots, contextLength, extendContext = false, gpuLayers, elsewhere = 0 }: MemoryQuestion,
 ): MemoryEstimate {
   const { facts, sizeBytes, trainedContext } = model;
   const most = extendContext ? Number.MAX_SAFE_INTEGER : (trainedContext ?? Number.MAX_SAFE_INTEGER);
@@ -126,7 +131,7 @@ export function estimateMemory(
   const compute = logits + width * 4 * batch;
   const process = processBytes + vocabulary * bytesPerVocabularyEntry;
   const { there, here } = onGpu ? split(facts.layers, gpuLayers) : { there: 1, here: 0 };
-  const moved = sizeBytes + cache;
+  const moved = (sizeBytes + cache) * Math.max(0, 1 - elsewhere);
   const device = moved * there + compute;
   const mb = (bytes: number) => Math.ceil(bytes / bytesPerMb);
   return {
@@ -176,6 +181,30 @@ export function memoryNeed(
   return sharesRam
     ? { device_mb: 0, ram_mb: safe(estimate.device_mb + estimate.ram_mb) }
     : { device_mb: safe(estimate.device_mb), ram_mb: safe(estimate.ram_mb) };
+}
+
+/**
+ * What a machine is to be promised for a part of a model that it computes for another one's worker.
+ * @param question of the whole worker, with the backend that computes the part.
+ * @param share of the model's layers, from 0 to 1.
+ * @param sharesRam whether the device has no memory of its own.
+ */
+export function partNeed(
+  model: { sizeBytes: number; trainedContext: number | null; facts: ModelMemoryFacts | null },
+  question: MemoryQuestion,
+  share: number,
+  sharesRam: boolean,
+): MemoryNeed {
+  const whole = { ...question, elsewhere: 0, gpuLayers: undefined };
+  const estimate = estimateMemory({ ...model, facts: model.facts ?? unknownMemoryFacts }, whole);
+  const part = (estimate.weights_mb + estimate.cache_mb) * share + estimate.compute_mb;
+  const process = helperProcessBytes / bytesPerMb;
+  const safe = (mb: number) => Math.ceil(mb * memorySafety);
+  if (question.backend === "cpu") return { device_mb: 0, ram_mb: safe(part + process) };
+  const onDevice = part + gpuOverheadBytes / bytesPerMb;
+  return sharesRam
+    ? { device_mb: 0, ram_mb: safe(onDevice + process) }
+    : { device_mb: safe(onDevice), ram_mb: safe(process) };
 }
 
 /** The device whose memory a worker on this one takes: `ram`, itself, or another view of the same card. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { helperSchema, spreadSchema } from "./spread.ts";
 import { contextLengthSchema, gpuLayersSchema, idleStopSchema, slotsSchema } from "./model-settings.ts";
 
 export const workerStateSchema = z
@@ -26,7 +27,14 @@ export const workerSpawnSchema = z
     gpu_layers: gpuLayersSchema
       .optional()
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
+    engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
+    helpers: z
+      .array(helperSchema)
+      .min(1)
+      .max(15)
+      .optional()
+      .describe("Other machines that compute a part of the model; only with the engine llama-server."),
   })
   .meta({ id: "WorkerSpawn" });
 export type WorkerSpawn = z.infer<typeof workerSpawnSchema>;
@@ -55,6 +63,7 @@ export const workerSchema = z
     ready_at: timestampSchema.nullable(),
     restarts: z.int().describe("How often it was restarted after a crash."),
     error: errorBodySchema.shape.error.nullable().describe("Why it failed, or why it last crashed."),
+    spread: spreadSchema,
   })
   .meta({ id: "Worker" });
 export type Worker = z.infer<typeof workerSchema>;
@@ -97,6 +106,9 @@ export type WorkerCommand = z.infer<typeof workerCommandSchema>;
 /** The header of an inference request with the key that the user's parked conversations are encrypted with. */
 export const parkingKeyHeader = "x-rbee-parking-key";
 
+/** Whether answers are guessed from what stood before them (prompt lookup decoding). */
+export const speculationSchema = z.enum(["auto", "always", "off"]);
+
 /** How a hive starts a worker process: the JSON value of its `--options` argument. */
 export const workerProcessOptionsSchema = z.strictObject({
   worker_id: workerIdSchema,
@@ -114,6 +126,9 @@ export const workerProcessOptionsSchema = z.strictObject({
   extend_context: z.boolean().optional().describe("Whether that may be more than the model was trained for."),
   gpu_layers: gpuLayersSchema.optional().describe("Layers on the GPU; all when left out. Of no effect on a CPU."),
   threads: z.int().min(1),
+  speculation: speculationSchema
+    .default("auto")
+    .describe("Whether what a text repeats is guessed: where it pays, wherever it can be, or never."),
   queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
   parking: z
     .strictObject({

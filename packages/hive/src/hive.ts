@@ -5,20 +5,26 @@ import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
 import { Relay } from "./api/relay.ts";
+import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
+import { Engines, usualEngine } from "./engines/engines.ts";
+import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
 import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
-import { lockHome, makeHome } from "./home.ts";
+import { lockHome, makeHome, parkedFolder } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
+import { computeProgram } from "./loans/compute-program.ts";
+import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
+import { ParkedExpiry } from "./parked/expiry.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
@@ -58,6 +64,7 @@ export class Hive {
     try {
       parts = await assemble(config, unlock);
       parts.supervisor.start();
+      parts.parkedExpiry.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
       const { hiveId } = parts.identity;
@@ -110,9 +117,12 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, parkedExpiry, unlock } =
+      this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
+    loans.close();
+    parkedExpiry.stop();
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -129,6 +139,8 @@ interface Parts {
   readonly supervisor: Supervisor;
   readonly models: Models;
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
+  readonly parkedExpiry: ParkedExpiry;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -160,9 +172,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
-  const supervisor = new Supervisor({
+  const parks = settings.parkedMb > 0;
+  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
+  const supervisor: Supervisor = new Supervisor({
     home,
-    command: config.workerCommand,
+    engines,
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -173,7 +187,20 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loadTimeoutMs: settings.loadTimeoutS * 1_000,
     idleStopS: settings.idleStopS,
     memoryLimitMb: settings.memoryLimitMb,
+    loans: () => loans.promised(),
+    self: { hive_id: identity.hiveId, name: config.name },
+    speculation: settings.speculation,
+    parking: parks
+      ? { folder: parkedFolder(home), limit_mb: settings.parkedMb, disk_margin_mb: settings.diskMarginMb }
+      : undefined,
     sharedMachine: config.parent === "ipc",
+  });
+  const loans: Loans = new Loans({
+    home,
+    program: () => computeProgram(engines),
+    look: () => supervisor.lookForLoan(),
+    clock: systemClock,
+    log,
   });
   const jobs = new HiveJobs({
     log,
@@ -182,7 +209,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     selfCheck: { home, hardware, catalogue, database: models.database },
   });
-  await Promise.all([hardware.start(), catalogue.scan()]);
+  await Promise.all([hardware.start(), catalogue.scan(), engines.look()]);
   let scannedAt = systemClock.monotonic();
 
   const describe = async (): Promise<Capabilities> => {
@@ -198,9 +225,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       ram_total_mb: ramTotalMb,
       memory_limit_mb: settings.memoryLimitMb,
       worker_slots: settings.workerSlots,
+      parks_conversations: parks,
       backends: [...backends],
       devices: [...devices],
-      engines: ["node-llama-cpp" as const],
+      engines: engines.usable,
+      engine_facts: engines.facts,
       models: catalogue.models.map(describeModel),
     };
     const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
@@ -214,13 +243,23 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
     const facts = supervisor.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
-    const [{ capabilities_rev }, node, workers] = await Promise.all([
+    const [{ capabilities_rev }, node, workers, lent] = await Promise.all([
       describe(),
       sampler.node(),
       sampler.workers(facts),
+      sampler.loans(loans.list()),
     ]);
     const { hiveId: hive_id } = identity;
-    return { hive_id, ts: systemClock.now(), version, port: parts.listensOn, capabilities_rev, node, workers };
+    return {
+      hive_id,
+      ts: systemClock.now(),
+      version,
+      port: parts.listensOn,
+      capabilities_rev,
+      node,
+      workers,
+      loans: lent,
+    };
   };
   const sender = httpSender(identity.hiveToken);
   const heartbeats = new HeartbeatLoop({
@@ -237,11 +276,12 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     log,
     capabilities: async () => {
-      await rescan();
+      await Promise.all([rescan(), engines.look()]);
       return describe();
     },
     models,
     jobs,
+    loans,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => {
       identity.reportTo(queenUrl);
@@ -252,6 +292,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
+    mayHaveParkingKey: (id) => parks && supervisor.get(id).snapshot().engine === usualEngine,
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const parts: Parts = {
@@ -261,7 +302,9 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     supervisor,
     models,
     jobs,
-    server: new HiveServer(app, relay),
+    loans,
+    parkedExpiry: new ParkedExpiry({ folder: parkedFolder(home), keepsAny: parks, clock: systemClock, log }),
+    server: new HiveServer(app, relay, new LoanTunnels({ gate, loans })),
     heartbeats,
     sender,
     announcement:

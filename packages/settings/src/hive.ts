@@ -94,6 +94,14 @@ export const hiveSettings = {
     fallback: () => 4,
     description: "Requests that one worker answers at the same time.",
   }),
+  speculation: setting({
+    env: "RBEE_SPECULATION",
+    toml: "worker.speculation",
+    schema: z.enum(["auto", "always", "off"], "must be auto, always or off"),
+    fallback: () => "auto" as const,
+    description:
+      "Whether workers guess what a text repeats, so that several tokens come of one step: where it was measured to pay (auto), wherever there is a guess (always), or never (off).",
+  }),
   idleStopS: setting({
     env: "RBEE_WORKER_IDLE_STOP",
     toml: "worker.idle_stop_s",
@@ -107,6 +115,13 @@ export const hiveSettings = {
     schema: count.optional(),
     fallback: () => undefined,
     description: "MB of main memory that the workers of this machine may take in all; all that is free when unset.",
+  }),
+  parkedMb: setting({
+    env: "RBEE_PARKED_MB",
+    toml: "worker.parked_mb",
+    schema: z.coerce.number("must be a number of MB").min(0, "must be 0 (off) or more"),
+    fallback: () => 2048,
+    description: "MB of disk for conversations of stopped workers, encrypted for their users; 0 keeps none.",
   }),
   loadTimeoutS: setting({
     env: "RBEE_LOAD_TIMEOUT",

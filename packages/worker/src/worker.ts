@@ -109,6 +109,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
       parking: openParking(options, engine.facts, scratch, log),
       queueLimit: options.queue_limit,
       nowMs: () => performance.now(),
+      speculation: options.speculation,
       onChange: () => {
         activity.changed();
       },

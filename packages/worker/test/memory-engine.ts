@@ -72,7 +72,7 @@ export class MemoryEngine implements Engine {
       parameters: null,
       sizeBytes: 0,
       batchSize: options.batchSize ?? 64,
-      cutsAnywhere: true,
+      rewinds: true,
       chatTemplate: null,
       release: "memory",
     } as const;
@@ -118,19 +118,26 @@ export class MemoryEngine implements Engine {
     return { last: { logprob: 0, top: [] }, dispose: () => this.samplers-- };
   }
 
-  async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {
-    this.steps.push(new Map(work.map(({ slot, tokens }) => [slot, [...tokens]])));
+  async step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]> {
+    this.steps.push(new Map(work.map(({ slot, tokens, guess }) => [slot, [...tokens, ...guess]])));
     await (this.#gate?.opened ?? new Promise((resolve) => setImmediate(resolve)));
     if (this.failNext) {
       this.failNext = false;
       throw new Error("out of luck");
     }
-    return work.map(({ slot, position, tokens, sampler }) => {
+    return work.map(({ slot, position, tokens, guess, sampler }) => {
       const state = this.#states[slot] ?? [];
       if (position !== state.length) throw new Error(`slot ${slot} holds ${state.length} tokens, not ${position}`);
       if (tokens.length === 0) throw new Error(`slot ${slot} got no token`);
       state.push(...tokens);
-      return sampler === null ? null : ((state.at(-1) ?? 0) + 1) % letters.size;
+      const chosen: number[] = [];
+      if (sampler === null) return chosen;
+      for (;;) {
+        const token = ((state.at(-1) ?? 0) + 1) % letters.size;
+        chosen.push(token);
+        if (token !== guess[chosen.length - 1]) return chosen;
+        state.push(token);
+      }
     });
   }
 

@@ -78,6 +78,7 @@ export function startWorker(
   const socketPath = join(folder, "worker.sock");
   const settings: WorkerProcessOptions = {
     worker_id: "worker:test",
+    speculation: "auto",
     model: "bee-tiny",
     model_path: demoModel,
     socket_path: socketPath,

@@ -226,6 +226,7 @@ describe("what the doctor finds wrong in the household", () => {
             ram_total_mb: 1,
             disk_free_mb: 100,
             engines: [],
+            engine_facts: [],
             models: [],
           },
           ...{ backends: ["cpu"], devices: [gpu], capabilities_rev: "1" },

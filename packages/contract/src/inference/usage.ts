@@ -24,6 +24,8 @@ export const timingsSchema = z
     predicted_n: z.int(),
     predicted_ms: z.number(),
     predicted_per_second: z.number(),
+    draft_n: z.int().optional().describe("Tokens of the answer that were guessed from the text before them."),
+    draft_n_accepted: z.int().optional().describe("Guessed tokens that the model chose itself."),
     queue_ms: z.number().optional().describe("How long it waited inside the worker for a slot."),
   })
   .meta({ id: "Timings" });

@@ -75,6 +75,7 @@ describe("the routes of a hive", () => {
       capabilities: unused,
       models: {} as never,
       jobs: {} as never,
+      loans: {} as never,
       logPath: "",
       reportTo: unused,
     });

@@ -10,6 +10,7 @@ import {
 import { eventStreamHeaders, lastEventId } from "@rbee/jobs";
 import { Hono, type Context } from "hono";
 import type { HiveJobs } from "../jobs/hive-jobs.ts";
+import type { Loans } from "../loans/loans.ts";
 import type { Logger } from "../log.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import { describeEntry } from "../models/describe.ts";
@@ -17,6 +18,7 @@ import type { ModelGrants } from "../models/grants.ts";
 import { sendFile } from "../models/send-file.ts";
 import type { ModelStore } from "../models/store.ts";
 import { logStream } from "../logs/log-stream.ts";
+import { tunnelProtocol } from "../loans/tunnel-client.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
 import type { TokenGate } from "./authentication.ts";
@@ -31,6 +33,7 @@ export interface AppOptions {
   readonly capabilities: () => Promise<Capabilities>;
   readonly models: { readonly catalogue: ModelCatalogue; readonly store: ModelStore; readonly grants: ModelGrants };
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
   /** Where this hive writes its log. */
   readonly logPath: string;
   /** The queen has named the address that it wants heartbeats at. */
@@ -50,7 +53,7 @@ const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
-  const { hiveId, supervisor, capabilities, logPath, reportTo, jobs } = options;
+  const { hiveId, supervisor, capabilities, logPath, reportTo, jobs, loans } = options;
   const { catalogue, store } = options.models;
   const idOf = (context: Context) => context.req.param("id") ?? "";
   return {
@@ -116,6 +119,23 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       const query = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
       return new Response(logStream({ path: supervisor.logPath(idOf(context)), ...query }), { headers: plainText });
     },
+    startLoan: async (context) => {
+      const request = await readBody(hiveEndpoints.startLoan.body, context.req.raw);
+      return Response.json(await loans.start(request), { status: hiveEndpoints.startLoan.status });
+    },
+    listLoans: () => Response.json({ data: loans.list() }),
+    keepLoan: (context) => {
+      const { loaded } = parseInput(hiveEndpoints.keepLoan.query, context.req.query());
+      return Response.json(loans.keep(idOf(context), loaded));
+    },
+    endLoan: (context) => {
+      loans.end(idOf(context));
+      return new Response(null, { status: hiveEndpoints.endLoan.status });
+    },
+    // Requests with the right `Upgrade` do not come here.
+    loanTunnel: () => {
+      throw new RbeeError("invalid_request", `This address takes connections with \`Upgrade: ${tunnelProtocol}\`.`);
+    },
     workerHealth: async (context) => Response.json(await supervisor.get(idOf(context)).check()),
   };
 }
@@ -133,10 +153,15 @@ function methodsAt(path: string): string[] {
   ];
 }
 
-/** Lets through who knows the hive's token, and to a model's files also who has leave to fetch them. */
-function authenticate(name: string, context: Context, { gate, models }: AppOptions): void {
+/** What a loan's own token opens. */
+const ofBorrowers: ReadonlySet<string> = new Set<EndpointName>(["keepLoan", "endLoan", "loanTunnel"]);
+
+/** Lets through who knows the hive's token, and to a model's files or a loan also who has leave for that one. */
+function authenticate(name: string, context: Context, { gate, models, loans }: AppOptions): void {
   const authorization = context.req.header("authorization");
-  if (name === "modelFile" && models.grants.allows(authorization, context.req.param("id") ?? "")) return;
+  const id = context.req.param("id") ?? "";
+  if (name === "modelFile" && models.grants.allows(authorization, id)) return;
+  if (ofBorrowers.has(name) && loans.allows(authorization, id)) return;
   gate.check(authorization);
 }
 

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
+import type { LoanTunnels } from "./loan-tunnels.ts";
 import type { Relay } from "./relay.ts";
 
 /** Answers that were cut off a moment ago are told why; streams without an end are not waited for longer than this. */
@@ -12,14 +13,25 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
-/** The HTTP server: requests for a worker go to the relay, all others to the app. */
+/** The HTTP server: requests for a worker go to the relay, connections for a loan to its process, the rest to the app. */
 export class HiveServer {
   readonly #server: Server;
 
-  constructor(app: Hono, relay: Relay) {
+  constructor(app: Hono, relay: Relay, tunnels: LoanTunnels) {
     const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-    this.#server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
-      if (!relay.handle(request, response)) void answer(request, response);
+    this.#server = createServer(
+      {
+        keepAliveTimeout: 65_000,
+        requestTimeout: 0,
+        // Who offers another protocol beside HTTP, as some clients do with HTTP/2, is answered as usual.
+        shouldUpgradeCallback: (request) => tunnels.isFor(request),
+      },
+      (request, response) => {
+        if (!relay.handle(request, response)) void answer(request, response);
+      },
+    );
+    this.#server.on("upgrade", (request, socket, head) => {
+      tunnels.handle(request, socket, head);
     });
   }
 

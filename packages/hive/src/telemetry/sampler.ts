@@ -1,4 +1,4 @@
-import type { NodeTelemetry, WorkerTelemetry } from "@rbee/contract";
+import type { Loan, LoanTelemetry, NodeTelemetry, WorkerTelemetry } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import { cpuPercent, readCpuTimes, readLoad1, type CpuTimes } from "../hardware/cpu.ts";
 import type { Gpu } from "../hardware/index.ts";
@@ -83,6 +83,15 @@ export class Sampler {
         vram_mb: worker.pid === null ? null : (onGpu?.get(worker.pid) ?? null),
       };
     });
+  }
+
+  /** Loans with the memory that their processes hold. */
+  async loans(loans: readonly Loan[]): Promise<LoanTelemetry[]> {
+    const readings = await readProcesses(loans.flatMap(({ pid }) => (pid === null ? [] : [pid])));
+    return loans.map((loan) => ({
+      ...loan,
+      rss_mb: rounded((loan.pid === null ? undefined : readings.get(loan.pid))?.rssMb ?? null),
+    }));
   }
 }
 

@@ -1,14 +1,19 @@
 import { fileURLToPath } from "node:url";
-import { hiveClient, type Capabilities, type HiveClient, type Worker } from "@rbee/contract";
+import { hiveClient, RbeeError, type Capabilities, type HiveClient, type Worker } from "@rbee/contract";
 import { onTestFinished } from "vitest";
 import { createApp } from "../api/app.ts";
 import { TokenGate } from "../api/authentication.ts";
 import { Relay } from "../api/relay.ts";
 import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
+import type { Engine } from "../engines/engine.ts";
+import { Engines } from "../engines/engines.ts";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { Hardware } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
+import { LoanTunnels } from "../api/loan-tunnels.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
+import { Loans } from "../loans/loans.ts";
 import { openModels, type Models } from "../models/open.ts";
 import { logPathIn } from "../log.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
@@ -26,6 +31,7 @@ export interface SmallHive {
   readonly supervisor: Supervisor;
   readonly models: Models;
   readonly jobs: HiveJobs;
+  readonly loans: Loans;
   readonly lines: LogLine[];
   readonly client: HiveClient;
   /** Every address that the queen has named. */
@@ -40,11 +46,17 @@ export interface SmallHiveOptions {
   idleStopS?: number;
   memoryLimitMb?: number;
   command?: readonly string[];
+  /** More engines than the stand-in for ours. */
+  engines?: readonly Engine[];
   home?: string;
   hubUrl?: string;
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
+  /** Default true. */
+  keepsConversations?: boolean;
+  /** The path of `ggml-rpc-server`; none when left out. */
+  computeServer?: () => Promise<string>;
 }
 
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
@@ -65,9 +77,12 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   });
   const { catalogue } = models;
   const hardware = new Hardware([], import.meta.url);
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     home,
-    command: options.command ?? [process.execPath, simpleWorker, life],
+    engines: new Engines([
+      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
+      ...(options.engines ?? []),
+    ]),
     hardware,
     catalogue,
     runFiles: new RunFiles(home),
@@ -78,7 +93,17 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    loans: () => loans.promised(),
+    self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
+    speculation: "auto",
     sharedMachine: true,
+  });
+  const loans: Loans = new Loans({
+    home,
+    program: options.computeServer ?? (() => Promise.reject(new RbeeError("backend_unavailable", "There is none."))),
+    look: () => supervisor.lookForLoan(),
+    clock,
+    log,
   });
   supervisor.start();
   const jobs = new HiveJobs({
@@ -98,6 +123,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models,
     jobs,
+    loans,
     logPath: logPathIn(home),
     reportTo: (queenUrl) => named.push(queenUrl),
   });
@@ -105,11 +131,13 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
+    mayHaveParkingKey: () => options.keepsConversations ?? true,
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
-  const server = new HiveServer(app, relay);
+  const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   onTestFinished(async () => {
+    loans.close();
     await Promise.all([supervisor.stopAll(0), jobs.stop()]);
     await server.close();
     await models.close();
@@ -119,5 +147,5 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
     return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
   };
-  return { home, url, supervisor, models, jobs, lines, client, named, spawn };
+  return { home, url, supervisor, models, jobs, loans, lines, client, named, spawn };
 }

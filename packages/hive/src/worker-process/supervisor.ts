@@ -1,23 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, workerIdSchema, type Worker, type WorkerSpawn } from "@rbee/contract";
+import {
+  RbeeError,
+  workerIdSchema,
+  type LoanRequest,
+  type SpreadPart,
+  type Worker,
+  type WorkerProcessOptions,
+  type WorkerSpawn,
+} from "@rbee/contract";
 import type { Clock } from "../clock.ts";
+import { usualEngine, type Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
+import { borrow, type Borrowed } from "../loans/borrowed.ts";
+import { Borrowing } from "../loans/borrowing.ts";
+import type { LoanPlace } from "../loans/loans.ts";
 import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
+import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
-import { afterPromises, needsOf, placeWorker, type Machine } from "./placement.ts";
+import { afterPromises, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
 
 export interface SupervisorOptions {
   readonly home: string;
-  /** Program and first arguments of a worker process. */
-  readonly command: readonly string[];
+  readonly engines: Engines;
   readonly hardware: Hardware;
   readonly catalogue: ModelCatalogue;
   readonly runFiles: RunFiles;
@@ -30,6 +42,14 @@ export interface SupervisorOptions {
   readonly idleStopS: number;
   /** MB of main memory that all workers together may take; undefined when nobody limited it. */
   readonly memoryLimitMb: number | undefined;
+  /** What is promised to workers of other hives. */
+  readonly loans?: () => readonly Promised[];
+  /** This machine, as one part of a model that is spread over several. */
+  readonly self: Omit<SpreadPart, "share" | "device">;
+  /** Whether workers guess what a text repeats. */
+  readonly speculation: WorkerProcessOptions["speculation"];
+  /** Where workers keep conversations that lose their slot; undefined when they do not. */
+  readonly parking?: WorkerProcessOptions["parking"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -42,7 +62,7 @@ const workerLimit = 64;
 /** Every worker of this hive, from its start to some time after its end. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #workers = new Map<string, SupervisedWorker>();
+  readonly #workers = new Map<string, HiveWorker>();
   #closing = false;
 
   constructor(options: SupervisorOptions) {
@@ -72,7 +92,7 @@ export class Supervisor {
   }
 
   /** @throws {RbeeError} `worker_not_found`. */
-  get(id: string): SupervisedWorker {
+  get(id: string): HiveWorker {
     const worker = this.#workers.get(id);
     if (worker === undefined) throw new RbeeError("worker_not_found", `No worker ${id} runs on this hive.`);
     return worker;
@@ -80,13 +100,31 @@ export class Supervisor {
 
   /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
-   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`.
+   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`;
+   * `hive_unreachable` when a helper cannot be reached from here, or what it answers.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
+    const { helpers, model } = request;
+    if (helpers === undefined) return this.#spawn(request, undefined);
+    if (request.engine !== "llama-server")
+      throw new RbeeError("invalid_request", "Only the engine llama-server spreads a model over several machines.", {
+        param: "helpers",
+      });
+    const borrowing = await Borrowing.open({ model, helpers, clock: this.#options.clock });
+    try {
+      return await this.#spawn(request, borrowing);
+    } catch (error) {
+      await borrowing.close();
+      throw error;
+    }
+  }
+
+  async #spawn(request: WorkerSpawn, borrowing: Borrowing | undefined): Promise<Worker> {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
     const slots = request.slots ?? this.#options.slots;
-    const [{ cpu }, machine, gpus] = await Promise.all([
+    const [engine, { cpu }, machine, gpus] = await Promise.all([
+      this.#options.engines.toStart(request.engine),
       this.#options.hardware.inventory(),
       this.#machine(),
       this.#options.hardware.gpus(),
@@ -98,11 +136,14 @@ export class Supervisor {
       needsOf(model, request, this.#options.slots),
       this.#withReservations(machine),
     );
-    const { threads, sharedMachine, command, loadTimeoutMs, runFiles, catalogue, clock, log } = this.#options;
+    const { threads, speculation, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
+    const layers = model.header.memory?.layers ?? null;
+    const borrowed: Borrowed | undefined =
+      borrowing && borrow(borrowing, request.helpers ?? [], { layers, backend, self: { ...self, device } });
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
-      command,
+      engine,
       process: {
         worker_id: id,
         model: model.id,
@@ -114,9 +155,13 @@ export class Supervisor {
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        speculation,
         queue_limit: 64,
+        // Nobody else's process reads it.
+        parking: engine.name === usualEngine ? this.#options.parking : undefined,
       },
-      env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+      env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
+      borrowed,
       pool,
       need,
       loadTimeoutMs,
@@ -133,10 +178,33 @@ export class Supervisor {
     return worker.snapshot();
   }
 
+  /**
+   * Reads what is free now and gives a decision about what may be lent of it, for one moment.
+   * The decision throws `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
+   */
+  async lookForLoan(): Promise<(request: LoanRequest) => LoanPlace> {
+    const { hardware, sharedMachine, threads } = this.#options;
+    const [{ cpu }, machine, gpus] = await Promise.all([hardware.inventory(), this.#machine(), hardware.gpus()]);
+    return ({ model, device: wanted, device_mb, ram_mb }) => {
+      const need = { device_mb, ram_mb };
+      const { backend, device, pool } = placeWorker(
+        { model, device: wanted },
+        () => need,
+        this.#withReservations(machine),
+      );
+      return {
+        backend,
+        pool,
+        env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
+        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+      };
+    };
+  }
+
   /** Where a worker writes its log, or has written it before it ended. @throws {RbeeError} `worker_not_found`. */
   logPath(id: string): string {
     const running = this.#workers.get(id);
-    if (running !== undefined) return running.logPath;
+    if (running?.logPath) return running.logPath;
     const path = this.#logPath(id);
     // The id becomes a file's name: nothing but an id may.
     if (workerIdSchema.safeParse(id).success && existsSync(path)) return path;
@@ -201,7 +269,8 @@ export class Supervisor {
 
   #withReservations(machine: Machine): Machine {
     const living = [...this.#workers.values()].filter(({ endedAt, running }) => endedAt === null || running);
-    return { ...machine, memory: afterPromises(machine.memory, living, this.#options.memoryLimitMb) };
+    const promised = [...living, ...(this.#options.loans?.() ?? [])];
+    return { ...machine, memory: afterPromises(machine.memory, promised, this.#options.memoryLimitMb) };
   }
 
   #prune(): void {

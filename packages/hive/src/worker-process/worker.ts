@@ -1,5 +1,4 @@
 import {
-  lastWordsMark,
   RbeeError,
   type ErrorBody,
   type MemoryNeed,
@@ -9,23 +8,29 @@ import {
   type WorkerProcessOptions,
   type WorkerState,
 } from "@rbee/contract";
-import { Pool } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
+import type { EngineProcess, ExitReason, StartingEngine } from "../engines/engine.ts";
+import type { Borrowed } from "../loans/borrowed.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
+import { crashed, loadTimeout, spawnFailed } from "./failure.ts";
+import { askHealth } from "./health-check.ts";
+import type { HiveWorker } from "./hive-worker.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { WorkerLogFile } from "./log-file.ts";
 import { OutOfMemoryWatch } from "./out-of-memory-watch.ts";
 import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
-import { WorkerProcess } from "./process.ts";
 import type { RunFiles } from "./run-files.ts";
+import { Waiting } from "./waiting.ts";
 
 export interface WorkerOptions {
-  /** Program and first arguments. */
-  readonly command: readonly string[];
+  readonly engine: StartingEngine;
   readonly process: Omit<WorkerProcessOptions, "socket_path">;
   readonly env: Readonly<Record<string, string>>;
+  /** What other hives compute for it; undefined when it runs here alone. */
+  readonly borrowed?: Borrowed | undefined;
   /** Whose memory it takes beside main memory. */
   readonly pool: string;
   /** What it was promised. */
@@ -41,17 +46,14 @@ export interface WorkerOptions {
   readonly log: Logger;
 }
 
-/** How long a worker may take to say how it is. */
-const checkLimitMs = 3_000;
-
 /** Between the word that a worker is drained and its end. */
 const farewellMs = 2_000;
 
 /** A request may come in the very moment in which an idle worker is stopped: it is still answered. */
 const idleDrainMs = 30_000;
 
-/** One worker over all its processes. All changes of its state are made here. */
-export class SupervisedWorker {
+/** One worker over all its processes, whatever engine they are of. All changes of its state are made here. */
+export class SupervisedWorker implements HiveWorker {
   readonly id: string;
   readonly pool: string;
   readonly need: MemoryNeed;
@@ -60,11 +62,10 @@ export class SupervisedWorker {
   readonly #name: string;
   readonly #socketPath: string;
   readonly #logFile: WorkerLogFile;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting: Waiting;
   readonly #idle: IdleWatch;
   #phase: Phase = { kind: "starting" };
-  #process: WorkerProcess | undefined;
-  #pool: Pool | undefined;
+  #process: EngineProcess | undefined;
   #startedAt: number;
   #restarts = 0;
   #crashes = 0;
@@ -84,11 +85,15 @@ export class SupervisedWorker {
     this.#socketPath = options.runFiles.socketPath(this.#name);
     this.#logFile = new WorkerLogFile(options.logPath);
     this.#startedAt = options.clock.now();
+    this.#waiting = new Waiting(options.clock);
     this.#outOfMemory = new OutOfMemoryWatch(options.clock);
     this.#idle = new IdleWatch(options.clock, options.idleStopMs, () => {
       this.#stopIdle();
     });
     this.#start();
+    options.borrowed?.whenLost((error) => {
+      this.#lost(error);
+    });
   }
 
   get state(): WorkerState {
@@ -123,7 +128,7 @@ export class SupervisedWorker {
     return {
       worker_id: this.id,
       model,
-      engine: "node-llama-cpp",
+      engine: this.#options.engine.name,
       backend,
       device,
       state: this.state,
@@ -137,6 +142,7 @@ export class SupervisedWorker {
       ready_at: serving?.ready_at ?? null,
       restarts: this.#restarts,
       error: this.#error,
+      ...(this.#options.borrowed === undefined ? {} : { spread: [...this.#options.borrowed.spread] }),
     };
   }
 
@@ -161,61 +167,28 @@ export class SupervisedWorker {
 
   /** Whether its process answers now. A worker that is asked this does not count as used. */
   async check(): Promise<WorkerCheck> {
-    const worker = this.snapshot();
-    if (this.#phase.kind !== "serving" || this.#pool === undefined) {
-      const { message } = refusalIn(this.#phase, this.#error);
-      return { worker, answered_in_ms: null, problem: this.#error?.message ?? message };
-    }
-    const askedAt = performance.now();
-    const limit = new AbortController();
-    const cancel = this.#options.clock.after(checkLimitMs, () => {
-      limit.abort();
-    });
-    try {
-      const { statusCode, body } = await this.#pool.request({
-        method: "GET",
-        path: "/health",
-        signal: limit.signal,
-      });
-      await body.dump();
-      const answered_in_ms = Math.round(performance.now() - askedAt);
-      const problem = statusCode === 200 ? null : `Its process answers ${statusCode} when it is asked how it is.`;
-      return { worker, answered_in_ms, problem };
-    } catch {
-      const problem = `Its process (${worker.pid ?? "gone"}) does not answer within ${checkLimitMs / 1_000} s.`;
-      return { worker: this.snapshot(), answered_in_ms: null, problem };
-    } finally {
-      cancel();
-    }
+    const connections = this.#process?.connections;
+    if (this.#phase.kind === "serving" && connections)
+      return askHealth(connections, this.#options.clock, () => this.snapshot());
+    const { message } = refusalIn(this.#phase, this.#error);
+    return { worker: this.snapshot(), answered_in_ms: null, problem: this.#error?.message ?? message };
   }
 
   /**
-   * The connections to its socket, for a request: from now on it counts as used.
+   * The connections to its process, for a request: from now on it counts as used.
    * @throws {RbeeError} `model_loading`, `worker_busy` while draining, its own error when it failed, `worker_not_found`.
    */
-  connections(): Pool {
-    if (this.#phase.kind === "serving" && this.#pool !== undefined) {
+  connections(): Dispatcher {
+    const connections = this.#process?.connections;
+    if (this.#phase.kind === "serving" && connections) {
       if (this.#phase.serving.slots_busy === 0) this.#idle.used();
-      return this.#pool;
+      return connections;
     }
     throw refusalIn(this.#phase, this.#error);
   }
 
-  /** Resolves when it has left `starting` and `loading`, at the latest after `limitMs`. */
   settled(limitMs: number): Promise<void> {
-    if (!this.takesMemory || limitMs === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel();
-        this.#waiting.delete(check);
-        resolve();
-      };
-      const check = () => {
-        if (!this.takesMemory) done();
-      };
-      const cancel = this.#options.clock.after(limitMs, done);
-      this.#waiting.add(check);
-    });
+    return this.#waiting.until(() => !this.takesMemory, limitMs);
   }
 
   /**
@@ -223,18 +196,7 @@ export class SupervisedWorker {
    * is noticed a moment before the end of the process behind it.
    */
   async diedOf(limitMs: number): Promise<RbeeError | null> {
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const check = () => {
-      if (this.#phase.kind !== "serving") resolve(undefined);
-    };
-    const cancel = this.#options.clock.after(limitMs, () => {
-      resolve(undefined);
-    });
-    this.#waiting.add(check);
-    check();
-    await promise;
-    cancel();
-    this.#waiting.delete(check);
+    await this.#waiting.until(() => this.#phase.kind !== "serving", limitMs);
     switch (this.#phase.kind) {
       case "draining":
       case "stopped":
@@ -283,27 +245,27 @@ export class SupervisedWorker {
     this.#phase = phase;
     if (phase.kind === "serving") this.#idle.tells(phase.serving.slots_busy > 0 || phase.serving.queued > 0);
     else this.#idle.stop();
-    for (const check of [...this.#waiting]) check();
+    this.#waiting.tell();
   }
 
   #gone(): Promise<void> {
-    if (this.#process === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      const check = () => {
-        if (this.#process !== undefined) return;
-        this.#waiting.delete(check);
-        resolve();
-      };
-      this.#waiting.add(check);
-    });
+    return this.#waiting.until(() => this.#process === undefined, null);
   }
 
   #start(): void {
-    const { clock, command, process: options, env, runFiles, loadTimeoutMs } = this.#options;
+    const { clock, engine, process: options, env, runFiles, loadTimeoutMs, borrowed } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
     this.#outOfMemory = new OutOfMemoryWatch(clock);
-    const child = new WorkerProcess(command, { ...options, socket_path: this.#socketPath }, env, this.#logFile, {
+    const launch = {
+      options: { ...options, socket_path: this.#socketPath },
+      env,
+      ...(borrowed === undefined ? {} : { flags: borrowed.flags }),
+      log: (chunk: string | Buffer) => {
+        this.#logFile.write(chunk);
+      },
+    };
+    const child = engine.start(launch, {
       message: (message) => {
         this.#hear(message);
       },
@@ -315,11 +277,7 @@ export class SupervisedWorker {
     this.#process = child;
     if (child.pid !== null) runFiles.record(this.#name, child.pid, this.#socketPath);
     this.#cancelTimer = clock.after(loadTimeoutMs, () => {
-      this.#fail(
-        new RbeeError("worker_load_timeout", `${options.model} did not load within ${loadTimeoutMs / 1_000} s.`, {
-          suggestion: "Raise RBEE_LOAD_TIMEOUT on that machine, or take a smaller model.",
-        }),
-      );
+      this.#fail(loadTimeout(options.model, loadTimeoutMs));
       child.kill();
     });
     this.#enter({ kind: "starting" });
@@ -357,13 +315,7 @@ export class SupervisedWorker {
     const { clock, log, process: options } = this.#options;
     this.#cancelTimer();
     this.#error = null;
-    this.#pool = new Pool("http://worker", {
-      socketPath: this.#socketPath,
-      connections: null,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#options.borrowed?.loaded();
     const ready_at = clock.now();
     const serving = { slots_total, context_length, slots_busy: 0, queued: 0, tokens_per_s: 0, ready_at };
     this.#enter({ kind: "serving", serving });
@@ -395,20 +347,27 @@ export class SupervisedWorker {
       this.#process?.kill();
       return;
     }
-    this.#process?.tell({ type: "drain" });
+    this.#process?.drain(drainMs);
     this.#cancelTimer = clock.after(drainMs, () => {
       log.warn({ worker_id: this.id, drain_ms: drainMs }, `${this.id} still answered after ${drainMs} ms; ended it.`);
       this.#process?.kill();
     });
   }
 
-  /** It has nothing left to do: without its channel it ends by itself, and soon. */
+  /** It has nothing left to do. */
   #farewell(): void {
     this.#cancelTimer();
-    this.#process?.disconnect();
+    this.#process?.leave();
     this.#cancelTimer = this.#options.clock.after(farewellMs, () => {
       this.#process?.kill();
     });
+  }
+
+  /** A machine that computes a part of the model is gone, and llama.cpp would wait for it or abort. */
+  #lost(error: RbeeError): void {
+    if (this.#phase.kind === "starting" || this.#phase.kind === "loading") this.#fail(error);
+    else this.#reported ??= error;
+    this.#process?.kill();
   }
 
   /** Its process is to be ended by the caller, or has ended. */
@@ -424,13 +383,13 @@ export class SupervisedWorker {
     else this.#enter({ kind: "failed", at: clock.monotonic() });
   }
 
-  #exited(reason: string, startError?: Error): void {
+  #exited(reason: ExitReason, startError?: Error): void {
     const phase = this.#phase;
+    void this.#process?.connections?.destroy();
     this.#process = undefined;
-    void this.#pool?.destroy();
-    this.#pool = undefined;
     this.#cancelTimer();
     this.#options.runFiles.forget(this.#name, this.#socketPath);
+    void this.#options.borrowed?.close();
     switch (phase.kind) {
       case "starting":
       case "loading":
@@ -451,37 +410,19 @@ export class SupervisedWorker {
     }
   }
 
-  #spawnError(reason: string, startError: Error | undefined): RbeeError {
-    const lines = this.#logFile.lastLines(5);
-    const said = lines.length === 0 ? "" : `${lastWordsMark}${lines.join(" | ").slice(0, 600)}`;
-    return new RbeeError("worker_spawn_failed", `The worker process ended before it was ready (${reason}).${said}`, {
-      details: { reason, last_lines: lines },
-      suggestion: "Look into the worker's log on that machine.",
-      cause: startError,
-    });
+  #spawnError(reason: ExitReason, startError?: Error): RbeeError {
+    return spawnFailed(reason, this.#logFile.lastLines(5), startError);
   }
 
-  #crashError(reason: string): RbeeError {
-    if (reason !== "signal SIGKILL" || !this.#outOfMemory.killedLately)
-      return new RbeeError("worker_crashed", `The worker process died (${reason}).`, { details: { reason } });
-    return new RbeeError(
-      "worker_crashed",
-      `The worker process was ended by the system, which had no memory left (${reason}).`,
-      {
-        details: { reason, out_of_memory: true },
-        suggestion:
-          "Ask for a shorter context or fewer slots, take a smaller model, or end what else needs memory there.",
-      },
-    );
-  }
-
-  #crashed(reason: string, readyForMs: number | null): void {
+  #crashed(reason: ExitReason, readyForMs: number | null): void {
     const { clock, log, process: options } = this.#options;
     this.#crashes = crashesInARow(this.#crashes, readyForMs);
-    const error =
-      this.#reported ?? (readyForMs === null ? this.#spawnError(reason, undefined) : this.#crashError(reason));
+    const died = () =>
+      readyForMs === null ? this.#spawnError(reason) : crashed(reason, () => this.#outOfMemory.killedLately);
+    const error = this.#reported ?? died();
     this.#reported = undefined;
-    const waitMs = restartDelayMs(this.#crashes);
+    // What it had borrowed went back with its process: only the queen can borrow anew.
+    const waitMs = this.#options.borrowed === undefined ? restartDelayMs(this.#crashes) : null;
     if (waitMs === null) {
       this.#fail(error);
       return;

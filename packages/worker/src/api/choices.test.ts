@@ -8,6 +8,7 @@ function household(slots: number) {
   const engine = new MemoryEngine(slots);
   const scheduler = new Scheduler(engine, {
     queueLimit: 0,
+    speculation: "off",
     nowMs: () => performance.now(),
     onChange: () => {},
     onEngineError: () => {},

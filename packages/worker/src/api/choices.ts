@@ -53,8 +53,18 @@ export function combined(all: readonly Timings[], prompts: number): Timings {
     predicted_n: predicted,
     predicted_ms: predictedMs,
     predicted_per_second: perSecond(predicted, predictedMs),
+    ...drafts(all),
     queue_ms: Math.min(...all.map((timings) => timings.queue_ms ?? 0)),
   };
+}
+
+/** Guessed tokens of all choices together; nothing where none of them was guessed at. */
+function drafts(all: readonly Timings[]): Pick<Timings, "draft_n" | "draft_n_accepted"> {
+  const guessed = all.filter(({ draft_n }) => draft_n !== undefined);
+  if (guessed.length === 0) return {};
+  const sum = (of: (timings: Timings) => number | undefined) =>
+    guessed.reduce((total, timings) => total + (of(timings) ?? 0), 0);
+  return { draft_n: sum((t) => t.draft_n), draft_n_accepted: sum((t) => t.draft_n_accepted) };
 }
 
 /**

@@ -15,6 +15,7 @@ beforeAll(async () => {
       device: "cpu",
       slots: 1,
       threads: 1,
+      speculation: "off",
       queue_limit: 1,
     },
     { onProgress: () => {}, onLog: () => {} },
@@ -49,8 +50,9 @@ async function answer(
   let held = false;
   const text = () => Buffer.concat(tokens.map((token) => engine.vocabulary.piece(token).bytes)).toString();
   for (let next: readonly number[] = prompt, position = 0; tokens.length < 40;) {
-    const [token] = await engine.step([{ slot: 0, position, tokens: next, sampler, observer: null }]);
-    if (token === undefined || token === null || token < 0 || engine.vocabulary.endsAnswer(token)) break;
+    const [chosen] = await engine.step([{ slot: 0, position, tokens: next, guess: [], sampler, observer: null }]);
+    const token = chosen?.[0];
+    if (token === undefined || token < 0 || engine.vocabulary.endsAnswer(token)) break;
     position += next.length;
     tokens.push(token);
     next = [token];

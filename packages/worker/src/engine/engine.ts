@@ -12,8 +12,11 @@ export interface ModelFacts {
   readonly sizeBytes: number;
   /** Most tokens that one step takes, all slots together. */
   readonly batchSize: number;
-  /** Whether a slot's state can be cut after any token: not with a sliding window, nor with a recurrent model. */
-  readonly cutsAnywhere: boolean;
+  /**
+   * Whether a slot's state can be cut after any token: not with a sliding window, nor with a recurrent model. Wrong
+   * guesses, too, must be taken back.
+   */
+  readonly rewinds: boolean;
   readonly chatTemplate: string | null;
   /** The version of the library that computes, for `system_fingerprint`. */
   readonly release: string;
@@ -113,11 +116,16 @@ export interface Observer {
   dispose(): void;
 }
 
-/** The part of one step that belongs to one slot: `tokens` go to `position`, and the sampler, if any, chooses the next one. */
+/**
+ * The part of one step that belongs to one slot: `tokens` go to `position`, and the sampler, if any, chooses the next one.
+ * While it chooses just what `guess` says, it goes on choosing in the same step.
+ */
 export interface StepWork {
   readonly slot: number;
   readonly position: number;
   readonly tokens: readonly number[];
+  /** Tokens that may follow; only with a sampler, and only in an engine that rewinds. */
+  readonly guess: readonly number[];
   readonly sampler: Sampler | null;
   readonly observer: Observer | null;
 }
@@ -154,10 +162,11 @@ export interface Engine {
   createSampler(settings: SamplingSettings, prompt: readonly number[], grammar: Grammar | null): Sampler;
   createObserver(top: number): Observer;
   /**
-   * Computes all work as one batch. Answers one token per piece of work that has a sampler, null for the others.
-   * A token of -1 is one that could not be chosen. Rejects when the library fails; the slots of this step must then be emptied with `keep(slot, 0)`.
+   * Computes all work as one batch. Answers the chosen tokens of each piece of work: none without a sampler, else one
+   * and as many more as were guessed right; a wrong guess leaves nothing in its slot. A token of -1 is one that could
+   * not be chosen, and the last. Rejects when the library fails; the slots of this step must then be emptied with `keep(slot, 0)`.
    */
-  step(work: readonly StepWork[]): Promise<readonly (number | null)[]>;
+  step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */
   keep(slot: number, length: number): number;
   /** Whether `keep(slot, length)` would keep so much of what the slot holds. */

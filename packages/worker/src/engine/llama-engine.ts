@@ -81,22 +81,12 @@ export class LlamaEngine implements Engine {
   readonly #context: LlamaContext;
   readonly #native: Native;
 
-  constructor(
-    model: LlamaModel,
-    context: LlamaContext,
-    facts: Omit<ModelFacts, "parameters" | "cutsAnywhere">,
-    threads: number,
-  ) {
+  constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">, threads: number) {
     this.#model = model;
     this.#context = context;
     this.#native = nativeOf(model, context);
     this.vocabulary = createVocabulary(model, this.#native.model);
-    const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
-    this.facts = {
-      ...facts,
-      parameters: this.#native.model.getTotalParameters(),
-      cutsAnywhere: !isRecurrent && !isHybrid && (swaSize ?? 0) <= 0,
-    };
+    this.facts = { ...facts, parameters: this.#native.model.getTotalParameters() };
     this.#embedder = new LlamaEmbedder(model, { contextLength: facts.contextLength, threads });
     this.embedder = this.#embedder;
   }
@@ -157,26 +147,40 @@ export class LlamaEngine implements Engine {
     return tokens.every((token) => this.#native.acceptInGrammar(state, token)) ? state : null;
   }
 
-  async step(work: readonly StepWork[]): Promise<readonly (number | null)[]> {
+  async step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]> {
     const { context } = this.#native;
-    context.initBatch(work.reduce((sum, { tokens }) => sum + tokens.length, 0));
-    const logits = new Map<number, number | undefined>();
+    context.initBatch(work.reduce((sum, { tokens, guess }) => sum + tokens.length + guess.length, 0));
+    const logits = new Map<number, Uint32Array>();
     // llama.cpp computes neighbouring sequences together only when they come in ascending order; at each other place
     // it cuts the batch and goes through all weights once more.
-    for (const { slot, position, tokens, sampler } of work.toSorted((one, other) => one.slot - other.slot)) {
-      const wanted = sampler === null ? noLogits : Uint32Array.of(tokens.length - 1);
-      logits.set(slot, context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0]);
+    for (const { slot, position, tokens, guess, sampler } of work.toSorted((one, other) => one.slot - other.slot)) {
+      const last = tokens.length - 1;
+      const wanted = sampler === null ? noLogits : Uint32Array.from({ length: 1 + guess.length }, (_, n) => last + n);
+      logits.set(slot, context.addToBatch(slot, position, Uint32Array.from([...tokens, ...guess]), wanted));
     }
     await context.decodeBatch();
-    return Promise.all(
-      work.map(({ slot, sampler, observer }) => {
-        const logit = logits.get(slot);
-        if (!(sampler instanceof LlamaSampler) || logit === undefined) return null;
-        // What one sampler cannot choose, as a grammar in a dead end, must not fail the others of this step.
-        const choice = context.sampleToken(logit, sampler.native).catch(() => -1);
-        return observer instanceof LlamaObserver ? this.#observed(choice, logit, observer) : choice;
-      }),
-    );
+    return Promise.all(work.map((piece) => this.#chosen(piece, logits.get(piece.slot) ?? noLogits)));
+  }
+
+  /** Chooses tokens as long as they are those that were guessed, and forgets the guesses after that. */
+  async #chosen(
+    { slot, position, tokens, guess, sampler, observer }: StepWork,
+    logits: Uint32Array,
+  ): Promise<number[]> {
+    const chosen: number[] = [];
+    if (!(sampler instanceof LlamaSampler)) return chosen;
+    const { context } = this.#native;
+    for (const logit of logits) {
+      // What one sampler cannot choose, as a grammar in a dead end, must not fail the others of this step.
+      const choice = context.sampleToken(logit, sampler.native).catch(() => -1);
+      const token = await (observer instanceof LlamaObserver ? this.#observed(choice, logit, observer) : choice);
+      chosen.push(token);
+      if (token !== guess[chosen.length - 1]) break;
+    }
+    const right = chosen.length - 1;
+    if (right < guess.length && !context.removeTokenCellsFromSequence(slot, position + tokens.length + right, -1))
+      throw new Error(`slot ${slot} keeps what was guessed wrongly`);
+    return chosen;
   }
 
   async #observed(choice: Promise<number>, logit: number, observer: LlamaObserver): Promise<number> {

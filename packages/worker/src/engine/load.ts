@@ -1,6 +1,13 @@
 import { stat } from "node:fs/promises";
 import { RbeeError, type WorkerProcessOptions } from "@rbee/contract";
-import { getLlama, getLlamaGpuTypes, InsufficientMemoryError, LlamaLogLevel, NoBinaryFoundError } from "node-llama-cpp";
+import {
+  getLlama,
+  getLlamaGpuTypes,
+  InsufficientMemoryError,
+  LlamaLogLevel,
+  NoBinaryFoundError,
+  type LlamaModel,
+} from "node-llama-cpp";
 import { chooseBackend, type BackendChoice } from "./backend.ts";
 import type { Engine } from "./engine.ts";
 import { LlamaEngine } from "./llama-engine.ts";
@@ -66,6 +73,15 @@ function loadError(error: unknown, options: WorkerProcessOptions): RbeeError {
 }
 
 /**
+ * A recurrent state cannot forget only its end, and a sliding window may have given the place of what it would need
+ * again to what is forgotten.
+ */
+function rewinds({ fileInsights }: LlamaModel): boolean {
+  const { isRecurrent, isHybrid, swaSize } = fileInsights;
+  return !isRecurrent && !isHybrid && (swaSize === undefined || swaSize <= 0);
+}
+
+/**
  * Loads a model onto exactly the backend and device named.
  * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram` or `worker_spawn_failed`.
  */
@@ -98,6 +114,7 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
       trainedContextLength: trained,
       sizeBytes: (await stat(options.model_path)).size,
       batchSize: context.batchSize,
+      rewinds: rewinds(model),
       chatTemplate: model.fileInfo.metadata.tokenizer.chat_template ?? null,
       release: llama.llamaCppRelease.release,
     };

@@ -42,6 +42,7 @@ const places = new Set([
   "gpu_layers",
   "threads",
   "queue_limit",
+  "speculation",
   "parking",
   // What came of these two stands in the facts.
   "context_length",

@@ -164,7 +164,7 @@ export class Admission {
       const running = other.generation !== null;
       return [{ of: computing, prompt: computing.request.prompt, done: running ? computing.prefilled : 0, running }];
     });
-    const other = engine.facts.cutsAnywhere ? worthWaitingFor(others, prompt, available, this.#copies) : null;
+    const other = engine.facts.rewinds ? worthWaitingFor(others, prompt, available, this.#copies) : null;
     const parked = parkingKey === null ? null : (parking?.find(parkingKey, prompt) ?? null);
     if (parking !== null && parked !== null && this.#isWorth(parked, prompt, Math.max(available, other?.shared ?? 0))) {
       const began = this.#parts.nowMs();
@@ -181,7 +181,7 @@ export class Admission {
   #isWorth({ shared, tokens }: ParkedMatch, prompt: readonly number[], available: number): boolean {
     const spared = Math.min(shared, prompt.length - 1);
     const whole = spared === tokens.length;
-    return (whole || this.#parts.engine.facts.cutsAnywhere) && pays(spared - available, tokens.length, this.#restores);
+    return (whole || this.#parts.engine.facts.rewinds) && pays(spared - available, tokens.length, this.#restores);
   }
 
   /** How somebody begins whose state is there now; null while it is not. */

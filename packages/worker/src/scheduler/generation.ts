@@ -4,6 +4,7 @@ import type { ParkingKey } from "../parking/parking-key.ts";
 import { LogprobTrail, type SeenToken } from "../text/logprob-trail.ts";
 import { StopWatch } from "../text/stop-watch.ts";
 import { Utf8Text } from "../text/utf8-text.ts";
+import type { Speculation } from "./speculation.ts";
 
 export interface GenerationRequest {
   readonly prompt: readonly number[];
@@ -79,6 +80,8 @@ export class Generation {
   #showsAll: boolean;
   sampler: Sampler | null = null;
   observer: Observer | null = null;
+  /** Guesses at what comes next; null where none are made. */
+  speculation: Speculation | null = null;
   /** Prompt tokens whose state is in the slot. */
   prefilled = 0;
   /** The token that the next step computes; null until the prompt is done. */
@@ -123,6 +126,19 @@ export class Generation {
     return this.nextToken === null ? { phase: "prefill", done: this.prefilled, total } : { phase: "decode" };
   }
 
+  /**
+   * Whether several of its tokens may be chosen in one step. Not while somebody may change the rules after each token,
+   * and not when each is looked at.
+   */
+  get mayGuess(): boolean {
+    return this.request.guide === null && this.request.logprobs === null;
+  }
+
+  /** Tokens that may still come after the next one. */
+  get tokensLeft(): number {
+    return this.request.maxTokens - this.#predicted - 1;
+  }
+
   get promptTokens(): PromptTokens {
     return { cached: this.#reused, computed: this.request.prompt.length - this.#reused };
   }
@@ -138,6 +154,7 @@ export class Generation {
   /** Takes a new token: its text waits for `deliver`, and the answer may be finished afterwards. */
   accept(token: number, nowMs: number): void {
     this.nextToken = token;
+    this.speculation?.push(token);
     this.#predicted++;
     if (this.#predicted === 1) this.#firstTokenMs = nowMs;
     this.#lastTokenMs = nowMs;
@@ -200,6 +217,7 @@ export class Generation {
     const promptMs = this.#firstTokenMs - this.#startedMs;
     const predictedMs = this.#lastTokenMs - this.#firstTokenMs;
     const computed = this.request.prompt.length - this.#reused;
+    const tally = this.speculation?.tally;
     this.#ending = {
       reason,
       stop: this.#stops.found,
@@ -213,6 +231,7 @@ export class Generation {
         // The first token comes with the prompt, so the time between first and last made one token less.
         predicted_per_second: perSecond(this.#predicted - 1, predictedMs),
         queue_ms: this.#startedMs - this.#submittedMs,
+        ...(tally === undefined ? {} : { draft_n: tally.guessed, draft_n_accepted: tally.right }),
       },
     };
   }

@@ -5,6 +5,7 @@ import { until } from "../../test/worker-process.ts";
 import type { SamplingSettings } from "../engine/engine.ts";
 import type { Ending, Generation } from "./generation.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { SpeculationMode } from "./speculation.ts";
 
 const sampling: SamplingSettings = {
   temperature: 0,
@@ -57,13 +58,17 @@ class Ask {
   }
 }
 
-function household(slots: number, options: { queueLimit?: number; batchSize?: number } = {}) {
+function household(
+  slots: number,
+  options: { queueLimit?: number; batchSize?: number; speculation?: SpeculationMode } = {},
+) {
   const engine = new MemoryEngine(slots, options.batchSize === undefined ? {} : { batchSize: options.batchSize });
   const errors: unknown[] = [];
   let clock = 0;
   const scheduler = new Scheduler(engine, {
     queueLimit: options.queueLimit ?? 64,
     nowMs: () => (clock += 1),
+    speculation: options.speculation ?? "off",
     onChange: () => {},
     onEngineError: (error) => errors.push(error),
   });
@@ -228,5 +233,61 @@ describe("Scheduler", () => {
     expect(() => ask("c")).toThrow(expect.objectContaining({ code: "worker_busy" }));
     await drained;
     expect(asks.map((one) => one.text)).toEqual(["bcd", "cde"]);
+  });
+
+  describe("with guesses", () => {
+    const cycle = "abcdefghijklmnopqrstuvwxyz";
+    const told = (ask: Ask) => [ask.text, ask.ending?.reason];
+
+    it("takes several tokens of one step where the text repeats itself, and the same ones", async () => {
+      const plain = household(1);
+      const [slow] = [plain.ask(cycle + "abc", { max: 12 })];
+      await plain.settle(slow);
+      const guessing = household(1, { speculation: "always" });
+      const fast = guessing.ask(cycle + "abc", { max: 12 });
+      await guessing.settle(fast);
+      expect(told(fast)).toEqual(told(slow));
+      expect(guessing.engine.steps.length).toBeLessThan(plain.engine.steps.length / 2);
+      expect(fast.ending?.timings).toMatchObject({ predicted_n: 12 });
+      expect(fast.ending?.timings.draft_n_accepted).toBeGreaterThan(6);
+    });
+
+    it("keeps nothing of a wrong guess, so that the next turn goes on from the right words", async () => {
+      const { engine, ask, settle } = household(1, { speculation: "always" });
+      // After `abc` stood an `x`, which the model does not say.
+      const first = ask("abcxabc", { max: 3 });
+      await settle(first);
+      expect(first.text).toBe("def");
+      expect(first.ending?.timings.draft_n_accepted).toBe(0);
+      const second = ask("abcxabcdef", { max: 2 });
+      await settle(second);
+      expect(second.text).toBe("gh");
+      expect(second.ending?.timings.cache_n).toBe(9);
+      expect(engine.steps.some((step) => (step.get(0)?.length ?? 0) > 1)).toBe(true);
+    });
+
+    it("goes no further than the answer may, and ends where the model ends", async () => {
+      const { ask, settle } = household(1, { speculation: "always" });
+      const [cut, whole] = [ask(cycle + "abc", { max: 4 }), ask("wxyz" + "wx", { max: 100 })];
+      await settle(cut, whole);
+      expect(told(cut)).toEqual(["defg", "length"]);
+      expect(told(whole)).toEqual(["yz", "stop"]);
+      expect(cut.ending?.timings.predicted_n).toBe(4);
+    });
+
+    it("guesses only for an answer that is alone", async () => {
+      const { engine, ask, settle } = household(2, { speculation: "always" });
+      engine.hold();
+      const asks = [ask(cycle + "abc", { max: 8 }), ask(cycle + "abc", { max: 8 })];
+      for (let n = 0; n < 4; n++) {
+        await until("a step", () => engine.steps.length === n + 1);
+        engine.letStepGo();
+      }
+      engine.release();
+      await settle(...asks);
+      expect(asks.map(({ text }) => text)).toEqual(["defghijk", "defghijk"]);
+      const together = engine.steps.filter(({ size }) => size === 2).slice(1);
+      expect(together.flatMap((step) => [...step.values()]).every(({ length }) => length === 1)).toBe(true);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { Admission } from "./admission.ts";
 import { Generation, type GenerationRequest, type Listener } from "./generation.ts";
 import { PrefillPace } from "./prefill-pace.ts";
 import { emptySlot, isHeld, isIdle, type Holder, type Slot } from "./slot.ts";
+import { GuessCost, Speculation, type SpeculationMode } from "./speculation.ts";
 import { oldestEvery, planStep } from "./step-plan.ts";
 import { TokenRate } from "./token-rate.ts";
 
@@ -12,6 +13,7 @@ export interface SchedulerOptions {
   /** Requests that may wait for a slot. */
   readonly queueLimit: number;
   readonly nowMs: () => number;
+  readonly speculation: SpeculationMode;
   /** After each step and each change of the numbers in `load()`. */
   readonly onChange: () => void;
   /** What the engine threw, before its requests are failed. */
@@ -40,6 +42,7 @@ export class Scheduler {
   readonly #slots: Slot[];
   readonly #pace: PrefillPace;
   readonly #rate = new TokenRate();
+  readonly #guessCost = new GuessCost();
   readonly #waiting: Generation[] = [];
   readonly #admission: Admission;
   #undelivered: Generation[] = [];
@@ -180,6 +183,8 @@ export class Scheduler {
     const sampler = this.#engine.createSampler(sampling, prompt, grammar);
     const observer = logprobs === null ? null : this.#engine.createObserver(logprobs);
     generation.start(sampler, observer, reused, this.#options.nowMs());
+    if (this.#options.speculation !== "off" && this.#engine.facts.rewinds && generation.mayGuess)
+      generation.speculation = new Speculation(this.#options.speculation, this.#guessCost, prompt);
     slot.generation = generation;
   }
 
@@ -201,13 +206,17 @@ export class Scheduler {
       const holder = this.#slots[share.slot];
       return holder !== undefined && isHeld(holder) ? [{ holder, ...workOf(holder, share.tokens) }] : [];
     });
+    // Several answers fill a batch by themselves.
+    const [only] = work;
+    if (work.length === 1 && waiting === 0 && only !== undefined)
+      return this.#step([{ ...only, guess: this.#guessFor(only.holder) }]);
     return this.#step(work);
   }
 
   async #step(work: readonly (StepWork & { holder: Holder })[]): Promise<void> {
     const startedMs = this.#options.nowMs();
     this.#stepStartedMs = startedMs;
-    let tokens: readonly (number | null)[];
+    let tokens: readonly (readonly number[])[];
     try {
       tokens = await this.#engine.step(work);
     } catch (error) {
@@ -220,25 +229,40 @@ export class Scheduler {
     const nowMs = this.#options.nowMs();
     let prompt = 0;
     let answer = 0;
-    work.forEach(({ holder, tokens: computed, sampler }, index) => {
+    work.forEach(({ holder, tokens: computed, guess, sampler }, index) => {
       const { generation } = holder;
-      for (const token of computed) holder.tokens.push(token);
+      const chosen = tokens[index] ?? [];
+      const right = guess.slice(0, Math.max(0, chosen.length - 1));
+      for (const token of [...computed, ...right]) holder.tokens.push(token);
       if (generation.promptLeft > 0) {
         generation.prefilled += computed.length;
         prompt += computed.length;
       }
       if (sampler === null || generation.cancelled) return;
-      const token = tokens[index] ?? -1;
-      if (token < 0) {
-        this.#fail(holder);
-        return;
+      if (guess.length > 0) generation.speculation?.learned(guess.length, right.length);
+      for (const token of chosen.length === 0 ? [-1] : chosen) {
+        if (token < 0) {
+          this.#fail(holder);
+          return;
+        }
+        answer++;
+        generation.accept(token, nowMs);
+        if (generation.finished) break;
       }
-      answer++;
-      generation.accept(token, nowMs);
       this.#undelivered.push(generation);
     });
     this.#pace.measured(prompt, nowMs - startedMs);
+    const [only] = work;
+    if (work.length === 1 && prompt === 0 && only !== undefined)
+      this.#guessCost.measured(only.guess.length, nowMs - startedMs);
     this.#rate.add(answer, nowMs);
+  }
+
+  /** Tokens that may follow in an answer that is alone; they must fit into its slot, its limit and a step. */
+  #guessFor({ tokens, generation }: Holder): readonly number[] {
+    const { contextLength, batchSize } = this.#engine.facts;
+    const room = Math.min(contextLength - tokens.length, batchSize, generation.tokensLeft + 1) - 1;
+    return generation.speculation?.guess(room) ?? [];
   }
 
   #deliver(): void {
@@ -264,7 +288,8 @@ export class Scheduler {
 function workOf({ id, tokens, generation }: Holder, count: number): StepWork {
   const { request, prefilled, promptLeft, nextToken, sampler, observer } = generation;
   const position = tokens.length;
-  if (promptLeft === 0) return { slot: id, position, tokens: nextToken === null ? [] : [nextToken], sampler, observer };
+  const common = { slot: id, position, guess: [], observer };
+  if (promptLeft === 0) return { ...common, tokens: nextToken === null ? [] : [nextToken], sampler };
   const part = request.prompt.slice(prefilled, prefilled + count);
-  return { slot: id, position, tokens: part, sampler: count === promptLeft ? sampler : null, observer };
+  return { ...common, tokens: part, sampler: count === promptLeft ? sampler : null };
 }

@@ -89,6 +89,7 @@ export function capabilities(hiveId: string, models: HiveModel[]): Capabilities 
     backends: ["cpu"],
     devices: [{ id: "cpu", backend: "cpu", name: "CPU", vram_total_mb: null, compute_capability: null }],
     engines: ["node-llama-cpp"],
+    engine_facts: [],
     models,
     capabilities_rev: "1",
   };

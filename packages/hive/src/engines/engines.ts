@@ -1,0 +1,70 @@
+import { RbeeError, type Engine as EngineName, type EngineFact } from "@rbee/contract";
+import type { Engine, Fingerprint, StartingEngine } from "./engine.ts";
+
+/** What a worker runs on when nobody says otherwise. */
+export const usualEngine = "node-llama-cpp";
+
+/** Every engine that this hive knows of, and what the last look at each found. */
+export class Engines {
+  readonly all: readonly Engine[];
+  readonly #found = new Map<EngineName, Fingerprint>();
+
+  constructor(all: readonly Engine[]) {
+    this.all = all;
+  }
+
+  /** Looks at all of them again. */
+  async look(): Promise<void> {
+    const found = await Promise.all(this.all.map((engine) => engine.fingerprint()));
+    for (const [position, engine] of this.all.entries()) {
+      const fingerprint = found[position];
+      if (fingerprint !== undefined) this.#found.set(engine.name, fingerprint);
+    }
+  }
+
+  /** Those that can be used, as of the last look. */
+  get usable(): EngineName[] {
+    return this.all.map(({ name }) => name).filter((name) => this.#found.get(name)?.usable === true);
+  }
+
+  /** What is known of each, for capabilities. */
+  get facts(): EngineFact[] {
+    return this.all.flatMap(({ name }): EngineFact[] => {
+      const found = this.#found.get(name);
+      if (found === undefined) return [];
+      if (!found.usable) return [{ engine: name, version: null, where: null, problem: found.reason }];
+      return [{ engine: name, version: found.version, where: found.where, problem: null }];
+    });
+  }
+
+  /**
+   * The engine that a worker is to be started with, after a fresh look when it was not usable.
+   * @throws {RbeeError} `backend_unavailable` with the reason when it cannot be used here, or starts nothing.
+   */
+  async toStart(name: EngineName = usualEngine): Promise<StartingEngine> {
+    const engine = this.all.find((one) => one.name === name);
+    if (engine?.kind === "starts") {
+      const found = this.#found.get(name)?.usable === true ? { usable: true } : await this.#lookAt(engine);
+      if (found.usable) return engine;
+    }
+    const found = this.#found.get(name);
+    const reason =
+      engine?.kind === "finds" || found === undefined || found.usable ? "a hive cannot start it" : found.reason;
+    throw new RbeeError(
+      "backend_unavailable",
+      `This hive cannot use the engine ${name}: ${reason}`.replace(/\.?$/u, "."),
+      {
+        param: "engine",
+        details: { requested: name, available_engines: this.usable },
+        suggestion:
+          "Build it on that machine with `npm run llama:build`, name the program by RBEE_LLAMA_SERVER, or leave the engine out.",
+      },
+    );
+  }
+
+  async #lookAt(engine: Engine): Promise<Fingerprint> {
+    const found = await engine.fingerprint();
+    this.#found.set(engine.name, found);
+    return found;
+  }
+}

@@ -5,7 +5,7 @@ import type { Generation } from "./generation.ts";
 import { bestSource, pays, sparedOf, worthWaitingFor, type Source, type Speeds } from "./prefix-sharing.ts";
 import type { PrefillPace } from "./prefill-pace.ts";
 import { Restoring } from "./restoring.ts";
-import { isHeld, isIdle, type PrefixWait, type Slot } from "./slot.ts";
+import { isIdle, type PrefixWait, type Slot } from "./slot.ts";
 import { chooseSlot } from "./slot-choice.ts";
 
 /** What a state takes for each token, before one was saved. */

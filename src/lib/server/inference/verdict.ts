@@ -1,4 +1,12 @@
-import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device } from "@rbee/contract";
+import {
+  chooseContext,
+  memoryNeed,
+  memoryQuestion,
+  poolOf,
+  type Backend,
+  type ContextChoice,
+  type Device,
+} from "@rbee/contract";
 import { fewest } from "./eviction.ts";
 import { suits } from "./suits.ts";
 import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
@@ -12,6 +20,8 @@ interface Room {
   /** What it needs of the memory that is scarcest there, and what of that is free; null when it cannot be measured. */
   readonly needMb: number;
   readonly haveMb: number | null;
+  /** What each slot of it would have. */
+  readonly context: ContextChoice;
 }
 
 /** What a hive is as a place for a new worker of a model. */
@@ -91,12 +101,10 @@ const leastUsedFirst = (a: WorkerView, b: WorkerView) =>
 function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView, device: DeviceView): Placed {
   const { options = {}, mayEvict = true } = request;
   const pool = poolOf(device);
-  const { device_mb, ram_mb } = memoryNeed(
-    { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },
-    memoryQuestion(device.backend, options, hive.usualSlots),
-    pool === ram,
-  );
-  const need: Memory = { deviceMb: device_mb, ramMb: ram_mb };
+  const shape = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
+  const question = memoryQuestion(device.backend, options, hive.usualSlots);
+  // Nobody waits, and nothing is stopped, for more context than is needed: what a worker gets beyond is for what is free.
+  const { device_mb, ram_mb } = memoryNeed(shape, question, pool === ram);
   const told = request.told?.get(hive.hiveId);
   const wants = [
     { pool, mb: pool === ram ? 0 : device_mb },
@@ -109,14 +117,17 @@ function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView
   const scarcest = wants
     .map(({ pool: of, mb }) => ({ pool: of, needMb: mb, haveMb: free(of, none) }))
     .reduce((worst, each) => (missing(each) > missing(worst) ? each : worst));
-  const room: Room = { device, need, needMb: scarcest.needMb, haveMb: scarcest.haveMb };
+  const roomAfter = (gone: ReadonlySet<WorkerView>): Room => {
+    const there = { deviceMb: pool === ram ? null : free(pool, gone), ramMb: free(ram, gone) };
+    const { need, tokens, why } = chooseContext(shape, question, there, pool === ram);
+    const memory = { deviceMb: need.device_mb, ramMb: need.ram_mb };
+    return { device, need: memory, needMb: scarcest.needMb, haveMb: scarcest.haveMb, context: { tokens, why } };
+  };
   if (fits(none)) {
+    const room = roomAfter(none);
     const [first] = wants;
-    return {
-      kind: "load",
-      ...room,
-      ...(first === undefined ? {} : { needMb: first.mb, haveMb: free(first.pool, none) }),
-    };
+    const needMb = first?.pool === ram ? room.need.ramMb : room.need.deviceMb;
+    return { kind: "load", ...room, ...(first === undefined ? {} : { needMb, haveMb: free(first.pool, none) }) };
   }
   const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
   // One of the same model makes room too when it has less context than is asked for.
@@ -125,11 +136,11 @@ function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView
     (request.another !== true && !suits(worker, { contextLength: request.contextLength }));
   const victims = others.filter((worker) => mayGo(worker) && isOther(worker));
   const evicts = mayEvict ? fewest(victims, fits) : undefined;
-  if (evicts !== undefined) return { kind: "evict", ...room, evicts };
+  if (evicts !== undefined) return { kind: "evict", ...roomAfter(new Set(evicts)), evicts };
   const frees = fewest(others, fits);
-  if (frees !== undefined) return { kind: "later", ...room, frees };
+  if (frees !== undefined) return { kind: "later", ...roomAfter(new Set(frees)), frees };
   const code = scarcest.pool === ram ? "insufficient_ram" : "insufficient_vram";
-  return { kind: "no_memory", ...room, haveMb: Math.max(0, scarcest.haveMb ?? 0), code };
+  return { kind: "no_memory", ...roomAfter(none), haveMb: Math.max(0, scarcest.haveMb ?? 0), code };
 }
 
 const missing = ({ needMb, haveMb }: { needMb: number; haveMb: number | null }) =>

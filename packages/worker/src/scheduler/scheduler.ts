@@ -140,7 +140,7 @@ export class Scheduler {
 
   /** Parks the conversations of a drained worker, as many as it can within `limitMs`. */
   park(limitMs: number): Promise<void> {
-    return this.#admission.parkAll(this.#options.nowMs() + limitMs);
+    return this.#admission.parkAll(limitMs);
   }
 
   async #run(): Promise<void> {

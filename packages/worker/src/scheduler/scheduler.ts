@@ -144,7 +144,7 @@ export class Scheduler {
 
   /** Parks the conversations of a drained worker, as many as it can within `limitMs`. */
   park(limitMs: number): Promise<void> {
-    return this.#admission.parkAll(this.#options.nowMs() + limitMs);
+    return this.#admission.parkAll(limitMs);
   }
 
   /** @param gatherMs how long others that come at the same moment are waited for. */

@@ -1,17 +1,19 @@
-import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device } from "@rbee/contract";
+import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device, type MemoryNeed } from "@rbee/contract";
 import { fewest } from "./eviction.ts";
 import { suits } from "./suits.ts";
 import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
 
-type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
+export type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
 
 /** What a device of a hive has for a new worker. */
-interface Room {
+export interface Room {
   readonly device: DeviceView;
   readonly need: Memory;
   /** What it needs of the memory that is scarcest there, and what of that is free; null when it cannot be measured. */
   readonly needMb: number;
   readonly haveMb: number | null;
+  /** Of the model's layers, where it is spread over several hives. */
+  readonly share?: number;
 }
 
 /** What a hive is as a place for a new worker of a model. */
@@ -26,13 +28,15 @@ export type Verdict =
     })
   | { readonly kind: "no_backend"; readonly asked: string }
   | { readonly kind: "no_model" }
+  /** It cannot compute a part of a model for or with others. */
+  | { readonly kind: "unfit"; readonly why: string }
   | { readonly kind: "failing"; readonly failing: Failing }
   | { readonly kind: "starting" }
   /** It has not told yet which models it has. */
   | { readonly kind: "untold" }
   | { readonly kind: "down" };
 
-type Placed = Extract<Verdict, Room>;
+export type Placed = Extract<Verdict, Room>;
 
 const ram = "ram";
 const kinds = ["load", "evict", "later", "no_memory"] as const;
@@ -89,13 +93,23 @@ const leastUsedFirst = (a: WorkerView, b: WorkerView) =>
   (a.workerId < b.workerId ? -1 : 1);
 
 function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView, device: DeviceView): Placed {
-  const { options = {}, mayEvict = true } = request;
-  const pool = poolOf(device);
-  const { device_mb, ram_mb } = memoryNeed(
+  const need = memoryNeed(
     { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },
-    memoryQuestion(device.backend, options, hive.usualSlots),
-    pool === ram,
+    memoryQuestion(device.backend, request.options ?? {}, hive.usualSlots),
+    poolOf(device) === ram,
   );
+  return judgeNeed(request, hive, device, need);
+}
+
+/** What a device of a hive has for something that needs so much. */
+export function judgeNeed(
+  request: PlacementRequest,
+  hive: HiveView,
+  device: DeviceView,
+  { device_mb, ram_mb }: MemoryNeed,
+): Placed {
+  const { mayEvict = true } = request;
+  const pool = poolOf(device);
   const need: Memory = { deviceMb: device_mb, ramMb: ram_mb };
   const told = request.told?.get(hive.hiveId);
   const wants = [
@@ -151,6 +165,13 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (failing !== undefined) return { kind: "failing", failing };
   const verdicts = devices.map((each) => judgeDevice(request, hive, model, each));
   return verdicts.reduce((one, other) => (compare(other, one) < 0 ? other : one));
+}
+
+/** MB that a device of a hive has for something new, and what it would have without idle workers; null when unknown. */
+export function roomOn(hive: HiveView, device: DeviceView): { readonly now: number | null; readonly most: number | null } {
+  const idle = new Set(hive.workers.filter((worker) => living(worker) && mayGo(worker)));
+  const pool = poolOf(device);
+  return { now: freeOf(pool, hive, undefined, new Set()), most: freeOf(pool, hive, undefined, idle) };
 }
 
 /** Which of two devices of a hive is the better place. */

@@ -14,6 +14,8 @@ export interface ModelDecisions {
   readonly preload: boolean;
   readonly pinned: boolean;
   readonly aliases: readonly string[];
+  /** Ids of the hives that share it, its main one first; empty when it runs on one alone, wherever that is. */
+  readonly across: readonly string[];
 }
 
 /** Nobody decided anything. */
@@ -26,6 +28,7 @@ export const noDecisions: ModelDecisions = {
   preload: false,
   pinned: false,
   aliases: [],
+  across: [],
 };
 
 export interface DecisionStore {
@@ -46,7 +49,8 @@ export function createDecisionStore(db: Db): DecisionStore {
         ]),
       );
     },
-    save(modelId, { aliases, ...row }) {
+    save(modelId, { aliases, ...decisions }) {
+      const row = { ...decisions, across: [...decisions.across] };
       db.transaction((tx) => {
         tx.insert(modelSettings)
           .values({ modelId, ...row })

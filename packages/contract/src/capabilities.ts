@@ -58,6 +58,10 @@ export const engineFactSchema = z
     engine: engineSchema,
     version: z.string().nullable().describe("In the engine's own words."),
     where: z.string().nullable().describe("The program or the address that was found."),
+    backends: z
+      .array(backendSchema)
+      .nullable()
+      .describe("What it can compute with where the machine has it; null for the hive's own backends."),
     problem: z.string().nullable().describe("Why it cannot be used on this machine; null when it can."),
   })
   .meta({ id: "EngineFact" });

@@ -10,6 +10,7 @@ import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
 import { Engines } from "./engines/engines.ts";
+import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
@@ -167,7 +168,10 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
-  const engines = new Engines([nodeLlamaCpp(config.workerCommand, version)]);
+  const engines = new Engines([
+    nodeLlamaCpp(config.workerCommand, version),
+    new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
+  ]);
   const supervisor: Supervisor = new Supervisor({
     home,
     engines,

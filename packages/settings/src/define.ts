@@ -60,6 +60,9 @@ export const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trac
 /** `$XDG_DATA_HOME/rbee`, else `~/.local/share/rbee`. */
 export const dataHome = (env: NodeJS.ProcessEnv): string =>
   join(env["XDG_DATA_HOME"] ?? join(env["HOME"] ?? homedir(), ".local", "share"), "rbee");
+/** `$XDG_CACHE_HOME/rbee`, else `~/.cache/rbee`. */
+export const cacheHome = (env: NodeJS.ProcessEnv): string =>
+  join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "rbee");
 /** `$XDG_CONFIG_HOME/rbee`, else `~/.config/rbee`. */
 export const configHome = (env: NodeJS.ProcessEnv): string =>
   join(env["XDG_CONFIG_HOME"] ?? join(env["HOME"] ?? homedir(), ".config"), "rbee");

@@ -1,5 +1,17 @@
 import { z } from "zod";
-import { dataHome, flag, logLevel, optionalText, optionalUrl, path, port, seconds, setting, text } from "./define.ts";
+import {
+  cacheHome,
+  dataHome,
+  flag,
+  logLevel,
+  optionalText,
+  optionalUrl,
+  path,
+  port,
+  seconds,
+  setting,
+  text,
+} from "./define.ts";
 import { hubSettings } from "./hub.ts";
 
 const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
@@ -122,6 +134,20 @@ export const hiveSettings = {
     schema: seconds,
     fallback: () => 300,
     description: "Seconds a model may take to load.",
+  }),
+  llamaServer: setting({
+    env: "RBEE_LLAMA_SERVER",
+    toml: "engines.llama_server",
+    schema: path.optional(),
+    fallback: () => undefined,
+    description: "llama.cpp's server program; what `npm run llama:build` built, else the one on PATH, when unset.",
+  }),
+  llamaFolder: setting({
+    env: "RBEE_LLAMA_FOLDER",
+    toml: "engines.llama_folder",
+    schema: path,
+    fallback: (env) => `${cacheHome(env)}/llama.cpp`,
+    description: "Folder of the llama.cpp programs that `npm run llama:build` builds.",
   }),
   logLevel: setting({
     env: "RBEE_LOG_LEVEL",

@@ -1,4 +1,4 @@
-import type { Engine as EngineName, WorkerMessage, WorkerProcessOptions } from "@rbee/contract";
+import type { Backend, Engine as EngineName, WorkerMessage, WorkerProcessOptions } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 
 /** Whether an engine can be used on this machine, as of one look. */
@@ -9,10 +9,12 @@ export type Fingerprint =
       readonly version: string | null;
       /** The program or the address that was found; null when there is nothing to say. */
       readonly where: string | null;
+      /** What it can compute with, if the machine has it; the hive's own backends when left out. */
+      readonly backends?: readonly Backend[];
     }
   | {
       readonly usable: false;
-      /** Why not, as a sentence for people. */
+      /** Why not, for people: the end of a sentence, without its full stop. */
       readonly reason: string;
     };
 
@@ -35,6 +37,10 @@ export type PathMap = Readonly<Record<string, string>>;
 /** One model that is to be served, and how. */
 export interface Launch {
   readonly options: WorkerProcessOptions;
+  /** Tokens of context per slot: as asked for, or chosen, and never above what the model was trained for unasked. */
+  readonly contextPerSlot: number;
+  /** As the model's header names it, for engines that must be told to go beyond what the header says. */
+  readonly architecture: string | null;
   /** What its process gets beside this hive's own environment. */
   readonly env: Readonly<Record<string, string>>;
   /** More arguments of llama-server, which come last and count when an earlier one says otherwise. */

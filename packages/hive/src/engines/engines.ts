@@ -1,8 +1,14 @@
-import { RbeeError, type Engine as EngineName, type EngineFact } from "@rbee/contract";
+import { RbeeError, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
 import type { Engine, Fingerprint, StartingEngine } from "./engine.ts";
 
 /** What a worker runs on when nobody says otherwise. */
 export const usualEngine = "node-llama-cpp";
+
+export interface Usable {
+  readonly engine: StartingEngine;
+  /** What it can compute with, if the machine has it; null for what the hive's own workers can. */
+  readonly backends: readonly Backend[] | null;
+}
 
 /** Every engine that this hive knows of, and what the last look at each found. */
 export class Engines {
@@ -32,8 +38,9 @@ export class Engines {
     return this.all.flatMap(({ name }): EngineFact[] => {
       const found = this.#found.get(name);
       if (found === undefined) return [];
-      if (!found.usable) return [{ engine: name, version: null, where: null, problem: found.reason }];
-      return [{ engine: name, version: found.version, where: found.where, problem: null }];
+      if (!found.usable) return [{ engine: name, version: null, where: null, backends: null, problem: found.reason }];
+      const { version, where, backends } = found;
+      return [{ engine: name, version, where, backends: backends === undefined ? null : [...backends], problem: null }];
     });
   }
 
@@ -41,25 +48,22 @@ export class Engines {
    * The engine that a worker is to be started with, after a fresh look when it was not usable.
    * @throws {RbeeError} `backend_unavailable` with the reason when it cannot be used here, or starts nothing.
    */
-  async toStart(name: EngineName = usualEngine): Promise<StartingEngine> {
+  async toStart(name: EngineName = usualEngine): Promise<Usable> {
     const engine = this.all.find((one) => one.name === name);
-    if (engine?.kind === "starts") {
-      const found = this.#found.get(name)?.usable === true ? { usable: true } : await this.#lookAt(engine);
-      if (found.usable) return engine;
-    }
-    const found = this.#found.get(name);
-    const reason =
-      engine?.kind === "finds" || found === undefined || found.usable ? "a hive cannot start it" : found.reason;
-    throw new RbeeError(
-      "backend_unavailable",
-      `This hive cannot use the engine ${name}: ${reason}`.replace(/\.?$/u, "."),
-      {
-        param: "engine",
-        details: { requested: name, available_engines: this.usable },
-        suggestion:
-          "Build it on that machine with `npm run llama:build`, name the program by RBEE_LLAMA_SERVER, or leave the engine out.",
-      },
-    );
+    if (engine?.kind !== "starts") throw this.#unusable(name, "a hive cannot start it");
+    const known = this.#found.get(name);
+    const found = known?.usable === true ? known : await this.#lookAt(engine);
+    if (!found.usable) throw this.#unusable(name, found.reason);
+    return { engine, backends: found.backends ?? null };
+  }
+
+  #unusable(name: EngineName, reason: string): RbeeError {
+    return new RbeeError("backend_unavailable", `This hive cannot use the engine ${name}: ${reason}.`, {
+      param: "engine",
+      details: { requested: name, available_engines: this.usable },
+      suggestion:
+        "Build it on that machine with `npm run llama:build`, name the program by RBEE_LLAMA_SERVER there, or take another engine.",
+    });
   }
 
   async #lookAt(engine: Engine): Promise<Fingerprint> {

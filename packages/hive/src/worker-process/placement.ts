@@ -1,8 +1,10 @@
 import {
+  estimateMemory,
   memoryNeed,
   memoryQuestion,
   poolOf,
   RbeeError,
+  unknownMemoryFacts,
   type Backend,
   type Device,
   type MemoryNeed,
@@ -18,6 +20,17 @@ export function needsOf(
 ): (device: Device) => MemoryNeed {
   const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory };
   return (device) => memoryNeed(model, memoryQuestion(device.backend, request, usualSlots), poolOf(device) === ramPool);
+}
+
+/** Tokens of context per slot of a worker that is started so. */
+export function contextOf(
+  { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
+  request: WorkerSpawn,
+  usualSlots: number,
+  backend: Backend,
+): number {
+  const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory ?? unknownMemoryFacts };
+  return estimateMemory(model, memoryQuestion(backend, request, usualSlots)).context_length;
 }
 
 const ramPool = "ram";
@@ -41,6 +54,12 @@ export interface Placement {
   /** Whose memory it takes beside main memory: a device's id, or `ram` for none. */
   readonly pool: string;
   readonly need: MemoryNeed;
+}
+
+/** The machine as an engine sees it that computes with other backends than our own worker does. */
+export function drivenBy(backends: readonly Backend[], machine: Machine): Machine {
+  const present = backends.filter((backend) => machine.devices.some((device) => device.backend === backend));
+  return { ...machine, backends: present };
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];

@@ -22,7 +22,7 @@ import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
-import { afterPromises, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
+import { afterPromises, contextOf, drivenBy, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -121,7 +121,7 @@ export class Supervisor {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
     const slots = request.slots ?? this.#options.slots;
-    const [engine, { cpu }, machine, gpus] = await Promise.all([
+    const [{ engine, backends: drives }, { cpu }, machine, gpus] = await Promise.all([
       this.#options.engines.toStart(request.engine),
       this.#options.hardware.inventory(),
       this.#machine(),
@@ -132,7 +132,7 @@ export class Supervisor {
     const { backend, device, pool, need } = placeWorker(
       request,
       needsOf(model, request, this.#options.slots),
-      this.#withReservations(machine),
+      this.#withReservations(drives === null ? machine : drivenBy(drives, machine)),
     );
     const { threads, speculation, sharedMachine, loadTimeoutMs, runFiles, catalogue, clock, log, self } = this.#options;
     const layers = model.header.memory?.layers ?? null;
@@ -155,6 +155,10 @@ export class Supervisor {
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         speculation,
         queue_limit: 64,
+      },
+      model: {
+        contextPerSlot: contextOf(model, request, this.#options.slots, backend),
+        architecture: model.header.architecture,
       },
       env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
       borrowed,

@@ -10,7 +10,7 @@ import {
 } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
-import type { EngineProcess, ExitReason, StartingEngine } from "../engines/engine.ts";
+import type { EngineProcess, ExitReason, Launch, StartingEngine } from "../engines/engine.ts";
 import type { Borrowed } from "../loans/borrowed.ts";
 import type { Logger } from "../log.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
@@ -29,6 +29,8 @@ export interface WorkerOptions {
   readonly engine: StartingEngine;
   readonly process: Omit<WorkerProcessOptions, "socket_path">;
   readonly env: Readonly<Record<string, string>>;
+  /** What the engine is to know of the model beside its options. */
+  readonly model: Pick<Launch, "contextPerSlot" | "architecture">;
   /** What other hives compute for it; undefined when it runs here alone. */
   readonly borrowed?: Borrowed | undefined;
   /** Whose memory it takes beside main memory. */
@@ -253,12 +255,13 @@ export class SupervisedWorker implements HiveWorker {
   }
 
   #start(): void {
-    const { clock, engine, process: options, env, runFiles, loadTimeoutMs, borrowed } = this.#options;
+    const { clock, engine, process: options, model, env, runFiles, loadTimeoutMs, borrowed } = this.#options;
     this.#startedAt = clock.now();
     runFiles.forget(this.#name, this.#socketPath);
     this.#outOfMemory = new OutOfMemoryWatch(clock);
     const launch = {
       options: { ...options, socket_path: this.#socketPath },
+      ...model,
       env,
       ...(borrowed === undefined ? {} : { flags: borrowed.flags }),
       log: (chunk: string | Buffer) => {

@@ -65,6 +65,8 @@ class LlamaSampler implements Sampler {
   }
 }
 
+/** Whether the library's calls are done one after the other, in the order in which they were made. */
+const oneThread = process.env["UV_THREADPOOL_SIZE"] === "1";
 const noLogits = new Uint32Array(0);
 /** Grammars that are kept read: an app asks for the same few again and again. */
 const mostGrammars = 32;
@@ -157,8 +159,14 @@ export class LlamaEngine implements Engine {
       const wanted = sampler === null ? noLogits : Uint32Array.from({ length: 1 + guess.length }, (_, n) => last + n);
       logits.set(slot, context.addToBatch(slot, position, Uint32Array.from([...tokens, ...guess]), wanted));
     }
-    await context.decodeBatch();
-    return Promise.all(work.map((piece) => this.#chosen(piece, logits.get(piece.slot) ?? noLogits)));
+    const decoded = context.decodeBatch();
+    if (!oneThread) await decoded;
+    // With a single thread below, what is asked for now is done right after the batch, without a way through here.
+    const chosen = work.map((piece) => this.#chosen(piece, logits.get(piece.slot) ?? noLogits));
+    // Nobody may touch a slot while anything of this step is under way, so a failure waits for the rest.
+    await Promise.allSettled([decoded, ...chosen]);
+    await decoded;
+    return Promise.all(chosen);
   }
 
   /** Chooses tokens as long as they are those that were guessed, and forgets the guesses after that. */

@@ -1,4 +1,10 @@
-import { defaultSlots, memorySafety, type Capabilities, type LoanTelemetry, type WorkerTelemetry } from "@rbee/contract";
+import {
+  defaultSlots,
+  memorySafety,
+  type Capabilities,
+  type LoanTelemetry,
+  type WorkerTelemetry,
+} from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { HiveView, SpreadAbility, WorkerView } from "./placement.ts";
@@ -123,7 +129,9 @@ export const loanView = (
 function abilityOf(capabilities: Capabilities | null): SpreadAbility | undefined {
   const fact = capabilities?.engine_facts.find(({ engine }) => engine === "llama-server");
   if (fact === undefined) return undefined;
-  return fact.problem === null ? { release: fact.version } : { problem: fact.problem };
+  return fact.problem === null
+    ? { release: fact.version, backends: fact.backends ?? ["cpu"] }
+    : { problem: fact.problem };
 }
 
 /** What placement needs to know of a hive. */

@@ -40,7 +40,10 @@ function gone(hive: HiveView, { failing }: PlacementRequest): Judgement | undefi
 /** Its best device: a card before the processor, then the one with more room. */
 function bestDevice(hive: HiveView): DeviceView | undefined {
   const room = (device: DeviceView) => roomOn(hive, device).most ?? 0;
-  return hive.devices.toSorted(
+  const { spreading } = hive;
+  const usable = spreading !== undefined && "backends" in spreading ? spreading.backends : [];
+  const devices = hive.devices.filter(({ backend }) => usable.includes(backend));
+  return devices.toSorted(
     (a, b) => preference.indexOf(a.backend) - preference.indexOf(b.backend) || room(b) - room(a),
   )[0];
 }
@@ -126,7 +129,12 @@ function dividedAmong(
       index === 0
         ? memoryNeed(facts, { ...question, elsewhere: 1 - share }, sharesRam)
         : partNeed(facts, question, share, sharesRam);
-    const verdict = judgeNeed({ ...request, mayEvict: by === "most" && request.mayEvict !== false }, hive, device, need);
+    const verdict = judgeNeed(
+      { ...request, mayEvict: by === "most" && request.mayEvict !== false },
+      hive,
+      device,
+      need,
+    );
     return { hive, verdict: hives.length === 1 ? verdict : { ...verdict, share } };
   });
 }

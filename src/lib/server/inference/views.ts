@@ -37,8 +37,9 @@ export interface WorkerView {
 /** What placement needs to know of a model on a hive. */
 export type ModelView = Pick<HiveModel, "id" | "size_bytes" | "context_length" | "memory">;
 
-/** Whether a hive can share a model with others: the release of its llama-server, or why it cannot. */
-export type SpreadAbility = { readonly release: string | null } | { readonly problem: string };
+/** Whether a hive can share a model with others: the release of its llama-server and what that computes on, or why it cannot. */
+export type SpreadAbility =
+  { readonly release: string | null; readonly backends: readonly Backend[] } | { readonly problem: string };
 
 /** A hive as placement sees it. */
 export interface HiveView {

@@ -1,6 +1,7 @@
 export * from "./announcement.ts";
 export * from "./capabilities.ts";
 export * from "./clients/index.ts";
+export * from "./context-choice.ts";
 export * from "./endpoint.ts";
 export * from "./enrolment.ts";
 export * from "./errors.ts";

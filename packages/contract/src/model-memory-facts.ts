@@ -71,6 +71,7 @@ export function memoryFactsOf(metadata: GgufMetadata, architecture: string): Mod
   const headWidth = width === null || most === null ? null : width / most;
   const keyWidth = positiveInteger(of("attention.key_length")) ?? headWidth;
   const valueWidth = positiveInteger(of("attention.value_length")) ?? headWidth;
+  const attention = { heads: most, key_length: keyWidth, value_length: valueWidth };
   if (keyWidth === null || valueWidth === null) return { ...unknown, recurrent_values: 0 };
   const window = positiveInteger(of("attention.sliding_window"));
   let full = 0;
@@ -82,6 +83,7 @@ export function memoryFactsOf(metadata: GgufMetadata, architecture: string): Mod
   }
   return {
     ...facts,
+    ...attention,
     cache_values_per_token: full,
     windowed_cache_values_per_token: windowed,
     window: windowed > 0 ? window : null,

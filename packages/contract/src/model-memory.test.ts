@@ -29,18 +29,29 @@ describe("the estimate of memory", () => {
     },
   );
 
-  it("reckons with the context that a worker takes by itself, and never with more than it was trained for", () => {
-    expect(estimate({}).context_length).toBe(8_192);
-    expect(estimateMemory({ ...model, trainedContext: 131_072 }, { backend: "cpu", slots: 1 }).context_length).toBe(
-      8_192,
+  it("reckons with the least context that a worker has by itself, and never with more than it was trained for", () => {
+    expect(estimate({}).context_length).toBe(4_096);
+    expect(estimateMemory({ ...model, trainedContext: 1_024 }, { backend: "cpu", slots: 1 }).context_length).toBe(
+      1_024,
     );
     expect(estimate({}, { contextLength: 1_000_000 }).context_length).toBe(8_192);
   });
 
+  it("keeps the attention cache of a smaller type in so much less", () => {
+    const cache = (kvType: "f16" | "q8_0" | "q4_0") =>
+      estimate({}, { contextLength: 8_192, slots: 4, kvType }).cache_mb;
+    expect([cache("f16"), cache("q8_0"), cache("q4_0")]).toEqual([1_152, 612, 324]);
+  });
+
+  it("adds every head's scores where flash attention is switched off", () => {
+    const off = estimate({ heads: 12 }, { contextLength: 8_192, flashAttention: false });
+    expect(off.compute_mb - estimate({ heads: 12 }, { contextLength: 8_192 }).compute_mb).toBe(192);
+  });
+
   it("counts layers with a sliding window up to the window, and recurrent state once a slot", () => {
-    const full = estimate({ cache_values_per_token: 100_000 });
+    const full = estimate({ cache_values_per_token: 100_000 }, { contextLength: 8_192 });
     const half = { cache_values_per_token: 50_000, windowed_cache_values_per_token: 50_000, window: 1_024 };
-    const windowed = estimate(half);
+    const windowed = estimate(half, { contextLength: 8_192 });
     expect(windowed.cache_mb).toBeLessThan(full.cache_mb * 0.65);
     expect(windowed.cache_mb).toBeGreaterThan(full.cache_mb * 0.5);
     const recurrent = { cache_values_per_token: 0, recurrent_values: 1024 ** 2 };
@@ -70,7 +81,7 @@ describe("the estimate of memory", () => {
 
   it("takes more context than a model was trained for only from who asks for just that", () => {
     expect(estimate({}, { contextLength: 16_384, extendContext: true }).context_length).toBe(16_384);
-    expect(estimate({}, { extendContext: true }).context_length).toBe(8_192);
+    expect(estimate({}, { extendContext: true }).context_length).toBe(4_096);
   });
 });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Device } from "./capabilities.ts";
 import type { Backend } from "./identifiers.ts";
+import type { KvType } from "./model-settings.ts";
 import type { WorkerSpawn } from "./workers.ts";
 
 /** What a GGUF header says about the memory that a model takes while it runs. An unknown fact is null. */
@@ -17,19 +18,32 @@ export const modelMemoryFactsSchema = z
     windowed_cache_values_per_token: z.number().describe("The same over the layers that keep a sliding window only."),
     window: z.int().nullable().describe("Tokens of that window."),
     recurrent_values: z.number().describe("Values of state per slot, whatever the context is."),
+    heads: z.int().nullable().optional().describe("Most attention heads of a layer."),
+    key_length: z.int().nullable().optional().describe("Width of one head's keys."),
+    value_length: z.int().nullable().optional().describe("Width of one head's values."),
   })
   .meta({ id: "ModelMemoryFacts" });
 export type ModelMemoryFacts = z.infer<typeof modelMemoryFactsSchema>;
 
-/** Tokens of context per slot that a worker takes when nothing is asked for, at most. */
-export const defaultContextLimit = 8_192;
+/** Tokens of context per slot without which no worker starts, where a model was trained for so many. */
+const leastContextTokens = 4_096;
+
+/**
+ * Tokens of context per slot that a worker of this model has at least when nobody names a number: what decides whether
+ * it fits. It gets more where there is room; see `chooseContext`.
+ * @param trained tokens that the model was trained for; null when unknown.
+ */
+export const leastContext = (trained: number | null): number =>
+  Math.min(leastContextTokens, trained ?? leastContextTokens);
+
 /** Requests that a worker answers at once when nothing is asked for. */
 export const defaultSlots = 4;
 /** Head room on an estimate before a worker is started. */
 export const memorySafety = 1.2;
 
 const bytesPerMb = 1024 * 1024;
-const cacheBytesPerValue = 2;
+/** llama.cpp keeps 32 quantised values together with one half-precision scale. */
+const cacheBytesPerValue: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
 const stateBytesPerValue = 4;
 /**
  * Node with the worker's program, as it ships, and the engine's library. With the next figure, measured on Linux at the
@@ -62,12 +76,16 @@ export const unknownMemoryFacts: ModelMemoryFacts = {
 export interface MemoryQuestion {
   readonly backend: Backend;
   readonly slots: number;
-  /** Tokens per slot; the worker's own choice when left out. */
+  /** Tokens per slot; the least that a worker has when left out. */
   readonly contextLength?: number | undefined;
   /** Whether that may be more than the model was trained for. */
   readonly extendContext?: boolean | undefined;
   /** Layers on the GPU, the output counted as one; all of them when left out. */
   readonly gpuLayers?: number | undefined;
+  /** How the attention cache is kept; f16 when left out. */
+  readonly kvType?: KvType | undefined;
+  /** False computes attention over the whole context at once; otherwise the engine is taken to do without that. */
+  readonly flashAttention?: boolean | undefined;
   /** Share of the model's layers that other machines compute, from 0 to 1; none when left out. */
   readonly elsewhere?: number | undefined;
 }
@@ -75,7 +93,7 @@ export interface MemoryQuestion {
 /** The question that a worker's start asks; `slots` are those that its hive chooses when nobody does. */
 export function memoryQuestion(
   backend: Backend,
-  { slots, context_length, extend_context, gpu_layers, helpers = [] }: Partial<WorkerSpawn>,
+  { slots, context_length, extend_context, gpu_layers, kv_type, flash_attention, helpers = [] }: Partial<WorkerSpawn>,
   usualSlots: number,
 ): MemoryQuestion {
   return {
@@ -84,6 +102,8 @@ export function memoryQuestion(
     contextLength: context_length,
     extendContext: extend_context,
     gpuLayers: gpu_layers,
+    kvType: kv_type,
+    flashAttention: flash_attention,
     elsewhere: helpers.reduce((sum, { share }) => sum + share, 0),
   };
 }
@@ -111,24 +131,27 @@ export interface MemoryEstimate {
  */
 export function estimateMemory(
   model: { sizeBytes: number; trainedContext: number | null; facts: ModelMemoryFacts },
-  { backend, slots, contextLength, extendContext = false, gpuLayers, elsewhere = 0 }: MemoryQuestion,
+  { backend, slots, contextLength, extendContext = false, gpuLayers, ...more }: MemoryQuestion,
 ): MemoryEstimate {
   const { facts, sizeBytes, trainedContext } = model;
+  const { kvType = "f16", flashAttention, elsewhere = 0 } = more;
   const most = extendContext ? Number.MAX_SAFE_INTEGER : (trainedContext ?? Number.MAX_SAFE_INTEGER);
-  const context = Math.min(contextLength ?? Math.min(defaultContextLimit, trainedContext ?? defaultContextLimit), most);
+  const context = Math.min(contextLength ?? leastContext(trainedContext), most);
   const onGpu = backend !== "cpu";
   const batch = Math.min(onGpu ? batchTokens.gpu : batchTokens.cpu, context * slots);
   const windowed = facts.window === null ? context : Math.min(context, facts.window + batch);
   const cache =
     slots *
     (((facts.cache_values_per_token ?? 0) * context + facts.windowed_cache_values_per_token * windowed) *
-      cacheBytesPerValue +
+      cacheBytesPerValue[kvType] +
       facts.recurrent_values * stateBytesPerValue);
   const vocabulary = facts.vocabulary_size ?? 0;
   // Main memory is taken when it is touched, and one row of logits per slot is all that is; a GPU reserves every row.
   const logits = vocabulary * 4 * (onGpu ? batch : slots);
   const width = (facts.embedding_length ?? 0) * activations + (facts.feed_forward_length ?? 0) * 2;
-  const compute = logits + width * 4 * batch;
+  // Without flash attention every head's scores of a batch over the whole context are there at once.
+  const scores = flashAttention === false ? (facts.heads ?? 0) * batch * context * 4 : 0;
+  const compute = logits + width * 4 * batch + scores;
   const process = processBytes + vocabulary * bytesPerVocabularyEntry;
   const { there, here } = onGpu ? split(facts.layers, gpuLayers) : { there: 1, here: 0 };
   const moved = (sizeBytes + cache) * Math.max(0, 1 - elsewhere);

@@ -5,6 +5,9 @@ const ownChoice = "null leaves the choice to the hive.";
 export const slotsSchema = z.int().min(1).max(64);
 export const contextLengthSchema = z.int().min(64).max(1_048_576);
 export const gpuLayersSchema = z.int().min(0).max(1_024);
+/** How keys and values of the attention cache are kept. */
+export const kvTypeSchema = z.enum(["f16", "q8_0", "q4_0"]).meta({ id: "KvType" });
+export type KvType = z.infer<typeof kvTypeSchema>;
 export const idleStopSchema = z.int().min(-1).max(31_536_000);
 
 const values = {
@@ -16,6 +19,15 @@ const values = {
   gpu_layers: gpuLayersSchema
     .nullable()
     .describe("Layers that a GPU computes, the others stay in main memory; null puts all of them on the GPU."),
+  flash_attention: z
+    .boolean()
+    .nullable()
+    .describe("Whether attention is computed in one pass, which takes less memory; null lets the engine decide."),
+  kv_type: kvTypeSchema
+    .nullable()
+    .describe(
+      "How the attention cache is kept: q8_0 takes about half the memory of f16 and q4_0 about a quarter, at some cost in quality; null is f16.",
+    ),
   idle_stop_s: idleStopSchema
     .nullable()
     .describe(`Seconds without work after which a worker stops, -1 never; ${ownChoice}`),
@@ -50,3 +62,31 @@ export type ModelSettings = z.infer<typeof modelSettingsSchema>;
 /** What to change; what is left out stays, null goes back to the hive's own choice. */
 export const modelSettingsUpdateSchema = z.strictObject(values).partial().meta({ id: "ModelSettingsUpdate" });
 export type ModelSettingsUpdate = z.output<typeof modelSettingsUpdateSchema>;
+
+/** Values that a quantised type keeps together: the width of a head must be a multiple of it. */
+export const kvBlockValues = 32;
+
+/**
+ * Why a worker cannot be started with these settings of its attention cache, as a plain sentence with the field it is
+ * about; null when it can. llama.cpp refuses both cases, without saying more than that it has no context.
+ * @param heads widths of the model's keys and values; null or left out where they are not known.
+ */
+export function kvProblem(
+  { flash_attention, kv_type }: { flash_attention?: boolean | null | undefined; kv_type?: KvType | null | undefined },
+  heads?: { key_length?: number | null | undefined; value_length?: number | null | undefined } | null,
+): { param: "flash_attention" | "kv_type"; message: string } | null {
+  if (kv_type === undefined || kv_type === null || kv_type === "f16") return null;
+  if (flash_attention === false)
+    return {
+      param: "flash_attention",
+      message: `An attention cache of ${kv_type} needs flash attention, and it is switched off.`,
+    };
+  const width = [heads?.key_length, heads?.value_length].find(
+    (each) => typeof each === "number" && each % kvBlockValues !== 0,
+  );
+  if (width === undefined || width === null) return null;
+  return {
+    param: "kv_type",
+    message: `This model cannot keep its attention cache as ${kv_type}: its heads are ${width} wide, which is no multiple of ${kvBlockValues}.`,
+  };
+}

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { contextChoiceSchema } from "./context-choice.ts";
 import { errorBodySchema } from "./errors.ts";
 import { healthSchema } from "./heartbeat.ts";
+import { kvTypeSchema } from "./model-settings.ts";
 import { backendSchema, hiveIdSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { workerStateSchema } from "./workers.ts";
 
@@ -30,6 +32,7 @@ const placedWorkerSchema = z.object({
   state: workerStateSchema,
   device: z.string(),
   slots_total: z.int().nullable(),
+  context_length: z.int().nullable().describe("Tokens of context per slot; null until it is loaded."),
   requests: z.int().describe("Requests that it is answering."),
   idle_s: z.number().nullable(),
 });
@@ -46,6 +49,10 @@ export const placementHiveSchema = z.object({
   device: z.string().nullable().describe("The device that was judged; null when it did not come to that."),
   need_mb: z.number().nullable().describe("Memory that a new worker would need there, head room included."),
   have_mb: z.number().nullable().describe("Memory that is free for it now; null when that cannot be measured."),
+  context: contextChoiceSchema
+    .extend({ message: z.string().describe("The same as one plain sentence.") })
+    .nullable()
+    .describe("What a new worker would have there; null when it did not come to that."),
   evicts: z.array(evictionSchema).describe("Workers that would be stopped to make room."),
   workers: z.array(placedWorkerSchema).describe("The workers of this model there."),
   breaker: z
@@ -77,6 +84,8 @@ export const placementExplanationSchema = z
       context_length: z.int().nullable(),
       slots: z.int().nullable(),
       gpu_layers: z.int().nullable(),
+      flash_attention: z.boolean().nullable(),
+      kv_type: kvTypeSchema.nullable(),
       pinned: z.boolean(),
       preload: z.boolean(),
     }),

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { contextLengthSchema, gpuLayersSchema, idleStopSchema, kvTypeSchema, slotsSchema } from "./model-settings.ts";
 import { helperSchema, spreadSchema } from "./spread.ts";
-import { contextLengthSchema, gpuLayersSchema, idleStopSchema, slotsSchema } from "./model-settings.ts";
 
 export const workerStateSchema = z
   .enum(["starting", "loading", "ready", "busy", "draining", "stopped", "failed"])
@@ -19,7 +19,11 @@ export const workerSpawnSchema = z
     backend: backendSchema.optional(),
     device: z.string().max(64).optional().describe("Device id from /capabilities, for example `cuda:0`."),
     slots: slotsSchema.optional().describe("Requests answered at the same time."),
-    context_length: contextLengthSchema.optional().describe("Tokens of context per slot."),
+    context_length: contextLengthSchema
+      .optional()
+      .describe(
+        "Tokens of context per slot; when left out, the hive chooses by what the model was trained for and what fits.",
+      ),
     extend_context: z
       .boolean()
       .optional()
@@ -27,6 +31,8 @@ export const workerSpawnSchema = z
     gpu_layers: gpuLayersSchema
       .optional()
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
+    flash_attention: z.boolean().optional().describe("The engine's choice when left out."),
+    kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
     engine: engineSchema.optional().describe("What runs it: `node-llama-cpp` when left out, or `llama-server`."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
     helpers: z
@@ -114,9 +120,11 @@ export const workerProcessOptionsSchema = z.strictObject({
     .int()
     .min(64)
     .optional()
-    .describe("Per slot; the worker takes the model's trained length when it is left out, at most 8192."),
+    .describe("Per slot; what the hive chose. The least that fits anywhere when it is left out."),
   extend_context: z.boolean().optional().describe("Whether that may be more than the model was trained for."),
   gpu_layers: gpuLayersSchema.optional().describe("Layers on the GPU; all when left out. Of no effect on a CPU."),
+  flash_attention: z.boolean().optional().describe("The engine's choice when left out."),
+  kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
   threads: z.int().min(1),
   speculation: speculationSchema
     .default("auto")

@@ -13,7 +13,7 @@ interface Options extends CommonOptions {
 const mb = (value: number | null): string => (value === null ? "–" : `${Math.round(value)} MB`);
 
 /** How one machine stands to a model, the rest of it under its sentence. */
-function detail({ breaker, workers, evicts }: PlacementExplanation["hives"][number], now: number): string[] {
+function detail({ context, breaker, workers, evicts }: PlacementExplanation["hives"][number], now: number): string[] {
   const failed =
     breaker === null
       ? []
@@ -23,9 +23,11 @@ function detail({ breaker, workers, evicts }: PlacementExplanation["hives"][numb
         ];
   return [
     ...workers.map(
-      ({ worker_id, state, device, requests, slots_total }) =>
-        `${worker_id} is ${state} on ${device}, ${requests} of ${slots_total ?? "?"} slots in use`,
+      ({ worker_id, state, device, requests, slots_total, context_length }) =>
+        `${worker_id} is ${state} on ${device}, ${requests} of ${slots_total ?? "?"} slots in use` +
+        (context_length === null ? "" : `, ${context_length} tokens of context each`),
     ),
+    ...(context === null || workers.length > 0 ? [] : [context.message]),
     ...evicts.map(
       ({ worker_id, model, idle_s }) =>
         `would stop ${worker_id} (${model}${idle_s === null ? "" : `, idle for ${formatDuration(idle_s * 1_000)}`})`,
@@ -36,11 +38,13 @@ function detail({ breaker, workers, evicts }: PlacementExplanation["hives"][numb
 
 /** An explanation for people: the decision, the machines in a table, and why each is a place or is not. */
 export function explanationText({ decision, hives, settings, preload }: PlacementExplanation, now: number): string {
-  const { context_length, slots, gpu_layers, pinned } = settings;
+  const { context_length, slots, gpu_layers, flash_attention, kv_type, pinned } = settings;
   const decided = [
     ...(context_length === null ? [] : [`context ${context_length}`]),
     ...(slots === null ? [] : [`${slots} slots`]),
     ...(gpu_layers === null ? [] : [`${gpu_layers} layers on the GPU`]),
+    ...(flash_attention === null ? [] : [`flash attention ${flash_attention ? "on" : "off"}`]),
+    ...(kv_type === null ? [] : [`attention cache ${kv_type}`]),
     ...(pinned ? ["pinned"] : []),
   ];
   const machines = table(hives, [

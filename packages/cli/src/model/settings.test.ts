@@ -23,6 +23,8 @@ const settings: ModelSettings = {
   extend_context: false,
   slots: null,
   gpu_layers: null,
+  flash_attention: null,
+  kv_type: null,
   idle_stop_s: 600,
   preload: false,
   pinned: false,
@@ -53,7 +55,7 @@ describe("rbee model show", () => {
     serveSettings();
     const { exitCode, out } = await place.rbee(["model", "show", "helper"]);
     expect(exitCode).toBe(0);
-    expect(out).toContain("context          as the hive chooses (trained for 1024)");
+    expect(out).toContain("context          auto: as much as fits (trained for 1024)");
     expect(out).toContain("stops when idle  after 10 min");
     expect(out).toContain("other names      helper");
   });
@@ -67,6 +69,17 @@ describe("rbee model set", () => {
     expect([exitCode, out]).toEqual([0, ""]);
     expect(error).toContain("1 worker runs now.");
     expect(changes).toEqual([{ context_length: 512, slots: 2, gpu_layers: null, idle_stop_s: -1, preload: false }]);
+  });
+
+  it("leaves flash attention and the cache to the engine with auto", async () => {
+    const changes = serveSettings();
+    await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q8_0", "--flash-attention", "off"]);
+    await place.rbee(["model", "set", "bee-tiny", "--kv-type", "auto", "--flash-attention", "auto"]);
+    expect(changes).toEqual([
+      { flash_attention: false, kv_type: "q8_0" },
+      { flash_attention: null, kv_type: null },
+    ]);
+    expect((await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q5_1"])).exitCode).toBe(2);
   });
 
   it("of nothing, or to what is no number, is wrong usage", async () => {
@@ -103,6 +116,7 @@ describe("an explanation", () => {
       device: "cpu",
       need_mb: 1_240,
       have_mb: 300.4,
+      context: { tokens: 8_192, why: "cpu" as const, message: "Attic gives 8192 tokens." },
       evicts: [],
       workers: [],
       breaker: null,
@@ -120,7 +134,15 @@ describe("an explanation", () => {
         evicts: [],
         error: null,
       },
-      settings: { context_length: 512, slots: 2, gpu_layers: null, pinned: true, preload: true },
+      settings: {
+        context_length: 512,
+        slots: 2,
+        gpu_layers: null,
+        flash_attention: false,
+        kv_type: "f16",
+        pinned: true,
+        preload: true,
+      },
       preload: { state: "failed", at: 0, error },
       hives: [
         {
@@ -142,7 +164,7 @@ describe("an explanation", () => {
     };
     expect(explanationText(explanation, 0).split("\n")).toEqual([
       explanation.decision.message,
-      "Settings: context 512, 2 slots, pinned.",
+      "Settings: context 512, 2 slots, flash attention off, attention cache f16, pinned.",
       "At the start: failed: The file is damaged.",
       "",
       "   HIVE    VERDICT  DEVICE    NEEDS    FREE",
@@ -150,8 +172,10 @@ describe("an explanation", () => {
       "   cellar  failing  cpu     1240 MB  300 MB",
       "",
       "Attic could make room.",
+      "  Attic gives 8192 tokens.",
       "  would stop worker:w (wasp, idle for 1 min)",
       "Loading failed.",
+      "  Attic gives 8192 tokens.",
       "  the last 3 loads failed: The file is damaged. It is left alone for 30 s.",
     ]);
   });

@@ -1,5 +1,5 @@
-import type { ModelSettings, ModelSettingsUpdate } from "@rbee/contract";
-import { InvalidArgumentError, type Command } from "commander";
+import { kvTypeSchema, type KvType, type ModelSettings, type ModelSettingsUpdate } from "@rbee/contract";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { perform, verb, type CommonOptions, type Context } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -10,6 +10,8 @@ interface SetOptions extends CommonOptions {
   readonly extendContext?: boolean;
   readonly slots?: number | "auto";
   readonly gpuLayers?: number | "auto";
+  readonly flashAttention?: "on" | "off" | "auto";
+  readonly kvType?: KvType | "auto";
   readonly idle?: number | "auto";
   readonly preload?: boolean;
 }
@@ -70,6 +72,7 @@ export function modelSet(parent: Command): void {
       "rbee model set mistral-7b --context 16384 --slots 2",
       "rbee model set mistral-7b --gpu-layers 20 --idle never --preload",
       "rbee model set mistral-7b --context auto --gpu-layers auto",
+      "rbee model set mistral-7b --kv-type q8_0 --flash-attention on",
     ],
   })
     .option("--context <tokens>", "tokens of context per slot, or auto", numberOr({ auto: "auto" }, 64, 1_048_576))
@@ -77,6 +80,19 @@ export function modelSet(parent: Command): void {
     .option("--no-extend-context", "keep to what it was trained for")
     .option("--slots <count>", "requests answered at the same time, or auto", numberOr({ auto: "auto" }, 1, 64))
     .option("--gpu-layers <count>", "layers on the GPU, or auto for all of them", numberOr({ auto: "auto" }, 0, 1_024))
+    .addOption(
+      new Option("--flash-attention <choice>", "attention in one pass, with less memory").choices([
+        "on",
+        "off",
+        "auto",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--kv-type <type>",
+        "how the attention cache is kept: q8_0 and q4_0 take less memory than f16",
+      ).choices([...kvTypeSchema.options, "auto"]),
+    )
     .option(
       "--idle <seconds>",
       "stop after so long without work, or never, or auto",
@@ -86,12 +102,25 @@ export function modelSet(parent: Command): void {
     .option("--no-preload", "load it when somebody asks for it")
     .action((model: string, options: SetOptions) =>
       perform(options, async (context) => {
-        const { context: context_length, extendContext, slots, gpuLayers, idle, preload } = options;
+        const {
+          context: context_length,
+          extendContext,
+          slots,
+          gpuLayers,
+          flashAttention,
+          kvType,
+          idle,
+          preload,
+        } = options;
         const body: ModelSettingsUpdate = {
           ...(context_length === undefined ? {} : { context_length: chosen(context_length) }),
           ...(extendContext === undefined ? {} : { extend_context: extendContext }),
           ...(slots === undefined ? {} : { slots: chosen(slots) }),
           ...(gpuLayers === undefined ? {} : { gpu_layers: chosen(gpuLayers) }),
+          ...(flashAttention === undefined
+            ? {}
+            : { flash_attention: flashAttention === "auto" ? null : flashAttention === "on" }),
+          ...(kvType === undefined ? {} : { kv_type: kvType === "auto" ? null : kvType }),
           ...(idle === undefined ? {} : { idle_stop_s: chosen(idle) }),
           ...(preload === undefined ? {} : { preload }),
         };

@@ -1,4 +1,4 @@
-import { poolOf, type RbeeError, type WorkerSpawn } from "@rbee/contract";
+import { poolOf, type Device, type RbeeError, type WorkerSpawn } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
 import { afterPromises, placeWorker, type Machine } from "./placement.ts";
@@ -27,13 +27,15 @@ const machine = (changes: Partial<Machine["memory"]> = {}): Machine => ({
 
 /** What a worker on a GPU takes of main memory. */
 const ramBesideMb = 200;
-const place = (request: Partial<WorkerSpawn>, needMb: number, on = machine()) =>
-  placeWorker(
+const place = (request: Partial<WorkerSpawn>, needMb: number, on = machine()) => {
+  const need = (device: Device) =>
+    poolOf(device) === "ram" ? { device_mb: 0, ram_mb: needMb } : { device_mb: needMb, ram_mb: ramBesideMb };
+  return placeWorker(
     { model: "m", ...request },
-    (device) =>
-      poolOf(device) === "ram" ? { device_mb: 0, ram_mb: needMb } : { device_mb: needMb, ram_mb: ramBesideMb },
+    { least: need, chosen: (device) => ({ tokens: 4_096, why: "set", need: need(device) }) },
     on,
   );
+};
 
 function refusal(request: Partial<WorkerSpawn>, needMb: number, on = machine()): RbeeError {
   try {

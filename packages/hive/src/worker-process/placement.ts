@@ -1,36 +1,39 @@
 import {
-  estimateMemory,
+  chooseContext,
   memoryNeed,
   memoryQuestion,
   poolOf,
   RbeeError,
-  unknownMemoryFacts,
   type Backend,
+  type ContextChoice,
   type Device,
+  type FreeMemory,
   type MemoryNeed,
   type WorkerSpawn,
 } from "@rbee/contract";
 import type { LocalModel } from "../models/catalogue.ts";
 
-/** What a worker of this model takes when it is started so, by the device it runs on. */
+/** What a worker takes, by the device it runs on. */
+export interface Needs {
+  /** With the context that was named, or else with the least. */
+  least(device: Device): MemoryNeed;
+  /** With the context that it gets where so much is free. */
+  chosen(device: Device, free: FreeMemory): ContextChoice & { readonly need: MemoryNeed };
+}
+
+/** What a worker of this model takes when it is started so. */
 export function needsOf(
   { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
   request: WorkerSpawn,
   usualSlots: number,
-): (device: Device) => MemoryNeed {
+): Needs {
   const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory };
-  return (device) => memoryNeed(model, memoryQuestion(device.backend, request, usualSlots), poolOf(device) === ramPool);
-}
-
-/** Tokens of context per slot of a worker that is started so. */
-export function contextOf(
-  { sizeBytes, header }: Pick<LocalModel, "sizeBytes" | "header">,
-  request: WorkerSpawn,
-  usualSlots: number,
-  backend: Backend,
-): number {
-  const model = { sizeBytes, trainedContext: header.contextLength, facts: header.memory ?? unknownMemoryFacts };
-  return estimateMemory(model, memoryQuestion(backend, request, usualSlots)).context_length;
+  const question = (device: Device) => memoryQuestion(device.backend, request, usualSlots);
+  const sharesRam = (device: Device) => poolOf(device) === ramPool;
+  return {
+    least: (device) => memoryNeed(model, question(device), sharesRam(device)),
+    chosen: (device, free) => chooseContext(model, question(device), free, sharesRam(device)),
+  };
 }
 
 const ramPool = "ram";
@@ -48,12 +51,17 @@ export interface Machine {
   readonly memory: MachineMemory;
 }
 
-export interface Placement {
+export interface Place {
   readonly backend: Backend;
   readonly device: string;
   /** Whose memory it takes beside main memory: a device's id, or `ram` for none. */
   readonly pool: string;
   readonly need: MemoryNeed;
+}
+
+export interface Placement extends Place {
+  /** Context of each slot. */
+  readonly context: ContextChoice;
 }
 
 /** The machine as an engine sees it that computes with other backends than our own worker does. */
@@ -65,7 +73,7 @@ export function drivenBy(backends: readonly Backend[], machine: Machine): Machin
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
 
 /** The devices that fit what was asked for, the best first. */
-function candidates(request: WorkerSpawn, machine: Machine): Device[] {
+function candidates(request: Pick<WorkerSpawn, "backend" | "device">, machine: Machine): Device[] {
   const usable = machine.devices.filter(({ backend }) => machine.backends.includes(backend));
   const available = {
     available_backends: machine.backends,
@@ -113,11 +121,30 @@ function shortageOn(device: Device, need: MemoryNeed, { ramFreeMb, vramFreeMb }:
 }
 
 /**
- * Where a worker goes: exactly the backend and device asked for, or, as far as nothing was, the best that has room.
+ * Where a worker goes and how much context it gets there, where nobody named that.
+ * @throws {RbeeError} as `placeOn`.
+ */
+export function placeWorker(request: WorkerSpawn, needs: Needs, machine: Machine): Placement {
+  const place = placeOn(request, needs.least, machine);
+  const device = machine.devices.find(({ id }) => id === place.device);
+  if (device === undefined) throw new RbeeError("backend_unavailable", "This hive has no device.");
+  const { ramFreeMb, vramFreeMb } = machine.memory;
+  const free = { ramMb: ramFreeMb, deviceMb: vramFreeMb.get(place.pool) ?? null };
+  const { need, tokens, why } = needs.chosen(device, free);
+  return { ...place, need, context: { tokens, why } };
+}
+
+/**
+ * Where something that takes memory goes: exactly the backend and device asked for, or, as far as nothing was, the best
+ * that has room.
  * @param needOn what it takes on a device.
  * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram`.
  */
-export function placeWorker(request: WorkerSpawn, needOn: (device: Device) => MemoryNeed, machine: Machine): Placement {
+export function placeOn(
+  request: Pick<WorkerSpawn, "model" | "backend" | "device">,
+  needOn: (device: Device) => MemoryNeed,
+  machine: Machine,
+): Place {
   const devices = candidates(request, machine);
   const fit = devices.find((device) => shortageOn(device, needOn(device), machine.memory) === undefined);
   if (fit !== undefined) return { backend: fit.backend, device: fit.id, pool: poolOf(fit), need: needOn(fit) };

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
+  contextSentence,
+  kvProblem,
   RbeeError,
   workerIdSchema,
   type LoanRequest,
@@ -22,7 +24,7 @@ import type { LocalModel, ModelCatalogue } from "../models/catalogue.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
-import { afterPromises, contextOf, drivenBy, needsOf, placeWorker, type Machine, type Promised } from "./placement.ts";
+import { afterPromises, drivenBy, needsOf, placeOn, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
@@ -98,8 +100,8 @@ export class Supervisor {
 
   /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
-   * @throws {RbeeError} `model_not_found`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram`, `overloaded`;
-   * `hive_unreachable` when a helper cannot be reached from here, or what it answers.
+   * @throws {RbeeError} `model_not_found`, `invalid_request`, `backend_unavailable`, `insufficient_ram`,
+   * `insufficient_vram`, `overloaded`; `hive_unreachable` when a helper cannot be reached from here, or what it answers.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
     const { helpers, model } = request;
@@ -120,6 +122,8 @@ export class Supervisor {
   async #spawn(request: WorkerSpawn, borrowing: Borrowing | undefined): Promise<Worker> {
     this.#refuseWhenFull();
     const model = await this.#modelOf(request.model);
+    const problem = kvProblem(request, model.header.memory);
+    if (problem !== null) throw new RbeeError("invalid_request", problem.message, { param: problem.param });
     const slots = request.slots ?? this.#options.slots;
     const [{ engine, backends: drives }, { cpu }, machine, gpus] = await Promise.all([
       this.#options.engines.toStart(request.engine),
@@ -129,7 +133,7 @@ export class Supervisor {
     ]);
     this.#refuseWhenFull();
     // From here on nothing waits, so that two spawns cannot both be promised the same memory.
-    const { backend, device, pool, need } = placeWorker(
+    const { backend, device, pool, need, context } = placeWorker(
       request,
       needsOf(model, request, this.#options.slots),
       this.#withReservations(drives === null ? machine : drivenBy(drives, machine)),
@@ -149,15 +153,17 @@ export class Supervisor {
         backend,
         device,
         slots,
-        context_length: request.context_length,
+        context_length: context.tokens,
         extend_context: request.extend_context,
         gpu_layers: request.gpu_layers,
+        flash_attention: request.flash_attention,
+        kv_type: request.kv_type,
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         speculation,
         queue_limit: 64,
       },
       model: {
-        contextPerSlot: contextOf(model, request, this.#options.slots, backend),
+        contextPerSlot: context.tokens,
         architecture: model.header.architecture,
       },
       env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
@@ -174,7 +180,10 @@ export class Supervisor {
     });
     this.#workers.set(id, worker);
     catalogue.touch(model.id);
-    log.info({ worker_id: id, model: model.id, device, ...need }, `Loading ${model.id} on ${device}.`);
+    log.info(
+      { worker_id: id, model: model.id, device, ...need, context_length: context.tokens },
+      `Loading ${model.id} on ${device}. ${contextSentence(device, context)}`,
+    );
     return worker.snapshot();
   }
 
@@ -187,11 +196,7 @@ export class Supervisor {
     const [{ cpu }, machine, gpus] = await Promise.all([hardware.inventory(), this.#machine(), hardware.gpus()]);
     return ({ model, device: wanted, device_mb, ram_mb }) => {
       const need = { device_mb, ram_mb };
-      const { backend, device, pool } = placeWorker(
-        { model, device: wanted },
-        () => need,
-        this.#withReservations(machine),
-      );
+      const { backend, device, pool } = placeOn({ model, device: wanted }, () => need, this.#withReservations(machine));
       return {
         backend,
         pool,

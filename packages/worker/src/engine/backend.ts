@@ -44,3 +44,51 @@ export function chooseBackend(backend: Backend, device: string): BackendChoice {
   const variable = visibleDevices[backend];
   return { gpu, environment: variable === undefined ? {} : { [variable]: index } };
 }
+
+/** What a worker was told to compute on. */
+export interface Asked {
+  readonly backend: Backend;
+  readonly device: string;
+  /** Layers of the model on the GPU; all when left out. */
+  readonly layers: number | undefined;
+}
+
+const unavailable = ({ backend, device }: Asked, message: string, found: Readonly<Record<string, unknown>>) =>
+  new RbeeError("backend_unavailable", message, {
+    param: "device",
+    details: { requested: device, ...found },
+    suggestion: `Check the machine's ${backend} driver, or name another device (the CPU is \`cpu\`).`,
+  });
+
+/**
+ * Why the GPU that was asked for cannot be used, before anything is loaded; null when the library sees one. llama.cpp
+ * computes on the CPU without a word when the device that it may see is not there.
+ * @param deviceNames the GPUs that the library sees.
+ */
+export const deviceUnseen = (asked: Asked, deviceNames: readonly string[]): RbeeError | null =>
+  deviceNames.length > 0
+    ? null
+    : unavailable(asked, `The engine sees no ${asked.backend} device as ${asked.device}.`, { devices: [] });
+
+/**
+ * Why a model that was loaded for a GPU would compute on the CPU all the same; null when it does not, and when nothing
+ * of it was to be on the GPU.
+ * @param found what the library says after loading: layers on the device, and bytes of its memory that model and
+ * context take.
+ */
+export function leftOnCpu(
+  asked: Asked,
+  found: { readonly deviceNames: readonly string[]; readonly layers: number; readonly bytes: number },
+): RbeeError | null {
+  const { deviceNames, layers, bytes } = found;
+  if (asked.layers === 0) return null;
+  // A Mac's one GPU cannot be hidden, and what it takes is main memory.
+  if (layers > 0 && (bytes > 0 || asked.backend === "metal")) return null;
+  return unavailable(
+    asked,
+    `The engine put nothing of the model on ${asked.device}, and would compute it on the CPU.`,
+    {
+      ...{ devices: deviceNames, layers_on_device: layers, bytes_on_device: bytes },
+    },
+  );
+}

@@ -1,19 +1,19 @@
 import { stat } from "node:fs/promises";
-import { RbeeError, type WorkerProcessOptions } from "@rbee/contract";
+import { kvProblem, leastContext, RbeeError, type KvType, type WorkerProcessOptions } from "@rbee/contract";
 import {
   getLlama,
   getLlamaGpuTypes,
   InsufficientMemoryError,
   LlamaLogLevel,
   NoBinaryFoundError,
+  type LlamaContextOptions,
   type LlamaModel,
 } from "node-llama-cpp";
-import { chooseBackend, type BackendChoice } from "./backend.ts";
+import { chooseBackend, deviceUnseen, leftOnCpu, type BackendChoice } from "./backend.ts";
 import type { Engine } from "./engine.ts";
 import { LlamaEngine } from "./llama-engine.ts";
 
-/** What a worker takes when nobody names a context length, in tokens: a household machine's memory is small. */
-const defaultContextLength = 8192;
+const cacheTypes = { f16: "F16", q8_0: "Q8_0", q4_0: "Q4_0" } as const satisfies Record<KvType, string>;
 const batchSizes = { cpu: 512, gpu: 2048 } as const;
 
 export interface LoadHooks {
@@ -21,6 +21,36 @@ export interface LoadHooks {
   onProgress(progress: number): void;
   /** The library's warnings and errors. */
   onLog(level: "warn" | "error", message: string): void;
+}
+
+/**
+ * The context in which all slots compute.
+ * @throws {RbeeError} `worker_spawn_failed` when it cannot be made as it was asked for.
+ */
+async function makeContext(model: LlamaModel, options: WorkerProcessOptions, sizes: LlamaContextOptions) {
+  const { flash_attention, kv_type, threads } = options;
+  try {
+    return await model.createContext({
+      ...sizes,
+      threads,
+      ...(flash_attention === undefined ? {} : { flashAttention: flash_attention }),
+      ...(kv_type === undefined
+        ? {}
+        : { experimentalKvCacheKeyType: cacheTypes[kv_type], experimentalKvCacheValueType: cacheTypes[kv_type] }),
+    });
+  } catch (cause) {
+    const isUsual = flash_attention === undefined && (kv_type === undefined || kv_type === "f16");
+    if (cause instanceof InsufficientMemoryError || isUsual) throw cause;
+    const asked = [
+      ...(kv_type === undefined ? [] : [`an attention cache of ${kv_type}`]),
+      ...(flash_attention === undefined ? [] : [`flash attention ${flash_attention ? "on" : "off"}`]),
+    ];
+    throw new RbeeError("worker_spawn_failed", `${options.model} cannot be run with ${asked.join(" and ")}.`, {
+      details: { flash_attention: flash_attention ?? null, kv_type: kv_type ?? null },
+      suggestion: "Leave both to the engine (auto), or look into the worker's log for what the engine says.",
+      cause,
+    });
+  }
 }
 
 async function openLibrary(choice: BackendChoice, options: WorkerProcessOptions, hooks: LoadHooks) {
@@ -83,13 +113,20 @@ function rewinds({ fileInsights }: LlamaModel): boolean {
 
 /**
  * Loads a model onto exactly the backend and device named.
- * @throws {RbeeError} `backend_unavailable`, `insufficient_ram`, `insufficient_vram` or `worker_spawn_failed`.
+ * @throws {RbeeError} `invalid_request`, `backend_unavailable`, `insufficient_ram`, `insufficient_vram` or
+ * `worker_spawn_failed`.
  */
 export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks): Promise<Engine> {
   const choice = chooseBackend(options.backend, options.device);
+  const problem = kvProblem(options);
+  if (problem !== null) throw new RbeeError("invalid_request", problem.message, { param: problem.param });
   try {
     const llama = await openLibrary(choice, options, hooks);
     const onGpu = choice.gpu !== false;
+    const asked = { backend: options.backend, device: options.device, layers: options.gpu_layers };
+    const deviceNames = onGpu ? await llama.getGpuDeviceNames() : [];
+    const unseen = onGpu ? deviceUnseen(asked, deviceNames) : null;
+    if (unseen !== null) throw unseen;
     const model = await llama.loadModel({
       modelPath: options.model_path,
       gpuLayers: onGpu ? (options.gpu_layers ?? "max") : 0,
@@ -98,14 +135,16 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
     const trained = model.trainContextSize;
     // Beyond what a model was trained for its answers get worse, so nobody gets more who did not ask for just that.
     const most = options.extend_context === true ? Number.MAX_SAFE_INTEGER : trained;
-    const contextLength = Math.min(options.context_length ?? Math.min(defaultContextLength, trained), most);
+    const contextLength = Math.min(options.context_length ?? leastContext(trained), most);
     const batchSize = Math.min(onGpu ? batchSizes.gpu : batchSizes.cpu, contextLength * options.slots);
-    const context = await model.createContext({
+    const context = await makeContext(model, options, {
       sequences: options.slots,
       contextSize: contextLength,
       batchSize,
-      threads: options.threads,
     });
+    const bytesOnDevice = model.memoryUsage.vram + context.memoryUsage.vram;
+    const left = onGpu ? leftOnCpu(asked, { deviceNames, layers: model.gpuLayers, bytes: bytesOnDevice }) : null;
+    if (left !== null) throw left;
     const facts = {
       backend: options.backend,
       device: options.device,

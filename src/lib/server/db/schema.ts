@@ -1,4 +1,14 @@
-import type { Capabilities, EnrolmentKind, HiveModel, InstallMethod, Job, JobEvent, Lane, Role } from "@rbee/contract";
+import type {
+  Capabilities,
+  EnrolmentKind,
+  HiveModel,
+  InstallMethod,
+  Job,
+  JobEvent,
+  KvType,
+  Lane,
+  Role,
+} from "@rbee/contract";
 import { index, integer, primaryKey, real, blob, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** All times are Unix milliseconds. Secrets are stored as SHA-256, or sealed where the queen needs them back. */
@@ -177,6 +187,8 @@ export const modelSettings = sqliteTable("model_settings", {
   extendContext: integer("extend_context", { mode: "boolean" }).notNull().default(false),
   slots: integer(),
   gpuLayers: integer("gpu_layers"),
+  flashAttention: integer("flash_attention", { mode: "boolean" }),
+  kvType: text("kv_type").$type<KvType>(),
   idleStopS: integer("idle_stop_s"),
   preload: integer({ mode: "boolean" }).notNull().default(false),
   pinned: integer({ mode: "boolean" }).notNull().default(false),

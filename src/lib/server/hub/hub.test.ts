@@ -238,7 +238,7 @@ describe("a hub that does not help", () => {
 
 describe("the models to begin with", () => {
   it("are told without asking the hub, each with how it fits on every hive", () => {
-    const list = hubOf([hive("attic", 15_000), hive("cellar", 1_200)]).starters({});
+    const list = hubOf([hive("attic", 15_000), hive("cellar", 800)]).starters({});
     expect(fake.requests).toEqual([]);
     expect(list[0]?.fits.map(({ verdict }) => verdict)).toEqual(["fits", "too_big"]);
     expect(list.at(-1)?.size_bytes).toBeGreaterThan(30 * gb);

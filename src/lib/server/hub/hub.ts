@@ -1,5 +1,5 @@
 import {
-  defaultContextLimit,
+  leastContext,
   formatModelReference,
   ggufCandidates,
   parseModelReference,
@@ -183,7 +183,7 @@ export function createHub({ url, token, hives, timeoutMs = defaultTimeoutMs }: H
       context_length:
         header === undefined
           ? null
-          : Math.min(context ?? defaultContextLimit, trainedContext ?? Number.MAX_SAFE_INTEGER),
+          : Math.min(context ?? leastContext(trainedContext), trainedContext ?? Number.MAX_SAFE_INTEGER),
       basis: header === undefined ? "size" : "header",
       fits: fitsOf(shape, context, isFile(reference, first?.sha256 ?? null)),
     };

@@ -1,4 +1,4 @@
-import { defaultContextLimit, type WorkerSpawn } from "@rbee/contract";
+import { leastContext, type WorkerSpawn } from "@rbee/contract";
 import type { Where } from "./views.ts";
 
 /**
@@ -6,6 +6,6 @@ import type { Where } from "./views.ts";
  * insists on. Nothing, when workers of the model have that much anyway.
  */
 export function contextWish({ context_length }: Partial<WorkerSpawn>, { contextLength }: Where): Partial<WorkerSpawn> {
-  const usual = context_length ?? defaultContextLimit;
+  const usual = context_length ?? leastContext(null);
   return contextLength === undefined || contextLength <= usual ? {} : { context_length: contextLength };
 }

@@ -1,4 +1,5 @@
 import {
+  contextSentence,
   RbeeError,
   spreadText,
   type Backend,
@@ -105,15 +106,20 @@ function explainHive(
     device: judged?.device.id ?? null,
     need_mb: judged?.needMb ?? null,
     have_mb: typeof judged?.haveMb === "number" ? Math.floor(judged.haveMb) : null,
+    context:
+      judged === undefined || judged.kind === "no_memory"
+        ? null
+        : { ...judged.context, message: contextSentence(hive.name, judged.context) },
     evicts: kind === "evict" && verdict.kind === "evict" ? verdict.evicts.map(eviction) : [],
     workers: workers
       // One that is about to start has no id yet.
       .filter(({ workerId }) => workerId.startsWith("worker:"))
-      .map(({ workerId, state, device, slotsTotal, running, idleS }) => ({
+      .map(({ workerId, state, device, slotsTotal, contextLength, running, idleS }) => ({
         worker_id: workerId,
         state,
         device,
         slots_total: slotsTotal,
+        context_length: contextLength ?? null,
         requests: running,
         idle_s: idleS ?? null,
       })),
@@ -188,7 +194,7 @@ export function explain(input: Explaining): PlacementExplanation {
   const explaining = { ...input, request };
   const told = tell(model, placement, explaining);
   const kind = placement.kind === "load" && placement.evicts.length > 0 ? "evict" : placement.kind;
-  const { contextLength, slots, gpuLayers, pinned } = decisions;
+  const { contextLength, slots, gpuLayers, flashAttention, kvType, pinned, preload: preloads } = decisions;
   return {
     model,
     decision: {
@@ -202,7 +208,15 @@ export function explain(input: Explaining): PlacementExplanation {
       evicts: (told.evicts ?? []).map(eviction),
       error: told.error === undefined ? null : errorOf(input.person, told.error),
     },
-    settings: { context_length: contextLength, slots, gpu_layers: gpuLayers, pinned, preload: decisions.preload },
+    settings: {
+      context_length: contextLength,
+      slots,
+      gpu_layers: gpuLayers,
+      flash_attention: flashAttention,
+      kv_type: kvType,
+      pinned,
+      preload: preloads,
+    },
     preload:
       preload === null
         ? null

@@ -185,7 +185,11 @@ export function createLoading(options: {
     for (;;)
       try {
         if (placement.spread === undefined) return await hive(hiveId).client.spawnWorker({ body });
-        return await borrowing.spawn(body, hiveId, placement.spread.helpers);
+        return await borrowing.spawn(
+          { context_length: placement.spread.contextLength, ...body },
+          hiveId,
+          placement.spread.helpers,
+        );
       } catch (error) {
         if (performance.now() > deadline || !tooLittle.has(toRbeeError(error).code)) throw error;
         await delay(lookAgainMs);

@@ -50,6 +50,8 @@ export interface Spread {
   /** Every hive's part, the main one first. */
   readonly parts: readonly { readonly name: string; readonly share: number }[];
   readonly helpers: readonly HelperPart[];
+  /** Tokens of context per slot that all of them reckon with. */
+  readonly contextLength: number;
 }
 
 /** What a hive computes for the main one. */
@@ -197,6 +199,7 @@ function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
     promised: verdict.need,
     evicts: placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : [])),
     spread: {
+      contextLength: verdict.context.tokens,
       parts: placed.map(({ hive: { name }, verdict: { share = 0 } }) => ({ name, share })),
       helpers: helpers.map(({ hive: helper, verdict: { device, need, share = 0 } }) => ({
         hive: helper,

@@ -1,6 +1,6 @@
-import { memoryNeed, memoryQuestion, partNeed, poolOf, type Backend } from "@rbee/contract";
+import { leastContext, memoryNeed, memoryQuestion, partNeed, poolOf, type Backend } from "@rbee/contract";
 import type { Judgement } from "./placement.ts";
-import { judgeNeed, roomOn, type DeviceView, type Placed } from "./verdict.ts";
+import { judge, judgeNeed, roomOn, type DeviceView, type Placed } from "./verdict.ts";
 import type { FleetView, HiveView, ModelView, PlacementRequest } from "./views.ts";
 
 /** How a model would lie over the hives that the household named for it. */
@@ -74,8 +74,8 @@ export function planSpread(request: PlacementRequest, fleet: FleetView): SpreadP
 
   const hives = [main, ...present.filter((hive) => hive !== main)];
   if (hives.length === 1) {
-    const judged = dividedAmong(request, model, hives, "most");
-    return { ...none, judgements: inOrder([...absent, ...judged]), alone: judged[0] };
+    const alone = { hive: main, verdict: judge(request, main) };
+    return { ...none, judgements: inOrder([...absent, alone]), alone };
   }
   const byFree = dividedAmong(request, model, hives, "now");
   const judged = byFree.every(({ verdict }) => verdict.kind === "load")
@@ -119,22 +119,20 @@ function dividedAmong(
   });
   const all = rooms.reduce((sum, { mb }) => sum + mb, 0);
   const facts = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
+  // All of them reckon with the same, so that it is decided here.
+  const tokens = request.options?.context_length ?? leastContext(model.context_length);
   const usualSlots = hives[0]?.usualSlots ?? 1;
   return rooms.map(({ hive, device, mb }, index) => {
     if (device === undefined) return { hive, verdict: { kind: "no_backend", asked: "device" } };
     const share = all === 0 ? 1 / hives.length : mb / all;
-    const question = memoryQuestion(device.backend, request.options ?? {}, usualSlots);
+    const question = { ...memoryQuestion(device.backend, request.options ?? {}, usualSlots), contextLength: tokens };
     const sharesRam = poolOf(device) === "ram";
     const need =
       index === 0
         ? memoryNeed(facts, { ...question, elsewhere: 1 - share }, sharesRam)
         : partNeed(facts, question, share, sharesRam);
-    const verdict = judgeNeed(
-      { ...request, mayEvict: by === "most" && request.mayEvict !== false },
-      hive,
-      device,
-      need,
-    );
-    return { hive, verdict: hives.length === 1 ? verdict : { ...verdict, share } };
+    const asked = { ...request, mayEvict: by === "most" && request.mayEvict !== false };
+    const verdict = judgeNeed(asked, hive, device, need, () => ({ need, tokens, why: "set" }));
+    return { hive, verdict: { ...verdict, share } };
   });
 }

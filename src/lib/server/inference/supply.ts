@@ -18,7 +18,10 @@ import type { Readiness } from "./types.ts";
 
 export interface SupplyOptions {
   hives: Pick<HivesService, "registry" | "contact">;
-  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads" | "spreads">;
+  models: Pick<
+    ModelsService,
+    "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads" | "spreads"
+  >;
   inFlight: InFlight;
   log: Logger;
   /** Milliseconds since 1970. */
@@ -52,8 +55,9 @@ export function createSupply(options: SupplyOptions): Supply {
   const tenure = createTenure(monotonic);
   const line = createMemoryLine(monotonic, (workerId) => tenure.readyForMs(workerId));
   // What failed with other settings is worth another try.
-  const breaker = createBreaker(now, (model) =>
-    `${model} ${JSON.stringify([decided.spawnOptions(model), decided.spreads().get(model)])}`,
+  const breaker = createBreaker(
+    now,
+    (model) => `${model} ${JSON.stringify([decided.spawnOptions(model), decided.spreads().get(model)])}`,
   );
   const spawnOptions = (model: string) => decided.spawnOptions(model);
 

@@ -1,4 +1,14 @@
-import { memoryNeed, memoryQuestion, poolOf, type Backend, type Device, type MemoryNeed } from "@rbee/contract";
+import {
+  chooseContext,
+  memoryNeed,
+  memoryQuestion,
+  poolOf,
+  type Backend,
+  type ContextChoice,
+  type Device,
+  type FreeMemory,
+  type MemoryNeed,
+} from "@rbee/contract";
 import { fewest } from "./eviction.ts";
 import { suits } from "./suits.ts";
 import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
@@ -12,6 +22,8 @@ export interface Room {
   /** What it needs of the memory that is scarcest there, and what of that is free; null when it cannot be measured. */
   readonly needMb: number;
   readonly haveMb: number | null;
+  /** What each slot of it would have. */
+  readonly context: ContextChoice;
   /** Of the model's layers, where it is spread over several hives. */
   readonly share?: number;
 }
@@ -93,24 +105,27 @@ const leastUsedFirst = (a: WorkerView, b: WorkerView) =>
   (a.workerId < b.workerId ? -1 : 1);
 
 function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView, device: DeviceView): Placed {
-  const need = memoryNeed(
-    { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },
-    memoryQuestion(device.backend, request.options ?? {}, hive.usualSlots),
-    poolOf(device) === ram,
-  );
-  return judgeNeed(request, hive, device, need);
+  const shape = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
+  const question = memoryQuestion(device.backend, request.options ?? {}, hive.usualSlots);
+  const sharesRam = poolOf(device) === ram;
+  // Nobody waits, and nothing is stopped, for more context than is needed: what a worker gets beyond is for what is free.
+  const least = memoryNeed(shape, question, sharesRam);
+  return judgeNeed(request, hive, device, least, (there) => chooseContext(shape, question, there, sharesRam));
 }
 
-/** What a device of a hive has for something that needs so much. */
+/**
+ * What a device of a hive has for something that needs so much at least.
+ * @param choose how much context it gets, and so what it is promised, where so much is free.
+ */
 export function judgeNeed(
   request: PlacementRequest,
   hive: HiveView,
   device: DeviceView,
   { device_mb, ram_mb }: MemoryNeed,
+  choose: (there: FreeMemory) => ContextChoice & { readonly need: MemoryNeed },
 ): Placed {
   const { mayEvict = true } = request;
   const pool = poolOf(device);
-  const need: Memory = { deviceMb: device_mb, ramMb: ram_mb };
   const told = request.told?.get(hive.hiveId);
   const wants = [
     { pool, mb: pool === ram ? 0 : device_mb },
@@ -123,14 +138,17 @@ export function judgeNeed(
   const scarcest = wants
     .map(({ pool: of, mb }) => ({ pool: of, needMb: mb, haveMb: free(of, none) }))
     .reduce((worst, each) => (missing(each) > missing(worst) ? each : worst));
-  const room: Room = { device, need, needMb: scarcest.needMb, haveMb: scarcest.haveMb };
+  const roomAfter = (gone: ReadonlySet<WorkerView>): Room => {
+    const there = { deviceMb: pool === ram ? null : free(pool, gone), ramMb: free(ram, gone) };
+    const { need, tokens, why } = choose(there);
+    const memory = { deviceMb: need.device_mb, ramMb: need.ram_mb };
+    return { device, need: memory, needMb: scarcest.needMb, haveMb: scarcest.haveMb, context: { tokens, why } };
+  };
   if (fits(none)) {
+    const room = roomAfter(none);
     const [first] = wants;
-    return {
-      kind: "load",
-      ...room,
-      ...(first === undefined ? {} : { needMb: first.mb, haveMb: free(first.pool, none) }),
-    };
+    const needMb = first?.pool === ram ? room.need.ramMb : room.need.deviceMb;
+    return { kind: "load", ...room, ...(first === undefined ? {} : { needMb, haveMb: free(first.pool, none) }) };
   }
   const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
   // One of the same model makes room too when it has less context than is asked for.
@@ -139,11 +157,11 @@ export function judgeNeed(
     (request.another !== true && !suits(worker, { contextLength: request.contextLength }));
   const victims = others.filter((worker) => mayGo(worker) && isOther(worker));
   const evicts = mayEvict ? fewest(victims, fits) : undefined;
-  if (evicts !== undefined) return { kind: "evict", ...room, evicts };
+  if (evicts !== undefined) return { kind: "evict", ...roomAfter(new Set(evicts)), evicts };
   const frees = fewest(others, fits);
-  if (frees !== undefined) return { kind: "later", ...room, frees };
+  if (frees !== undefined) return { kind: "later", ...roomAfter(new Set(frees)), frees };
   const code = scarcest.pool === ram ? "insufficient_ram" : "insufficient_vram";
-  return { kind: "no_memory", ...room, haveMb: Math.max(0, scarcest.haveMb ?? 0), code };
+  return { kind: "no_memory", ...roomAfter(none), haveMb: Math.max(0, scarcest.haveMb ?? 0), code };
 }
 
 const missing = ({ needMb, haveMb }: { needMb: number; haveMb: number | null }) =>
@@ -168,7 +186,10 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
 }
 
 /** MB that a device of a hive has for something new, and what it would have without idle workers; null when unknown. */
-export function roomOn(hive: HiveView, device: DeviceView): { readonly now: number | null; readonly most: number | null } {
+export function roomOn(
+  hive: HiveView,
+  device: DeviceView,
+): { readonly now: number | null; readonly most: number | null } {
   const idle = new Set(hive.workers.filter((worker) => living(worker) && mayGo(worker)));
   const pool = poolOf(device);
   return { now: freeOf(pool, hive, undefined, new Set()), most: freeOf(pool, hive, undefined, idle) };

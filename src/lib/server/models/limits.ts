@@ -1,4 +1,4 @@
-import { RbeeError, type HiveModel } from "@rbee/contract";
+import { kvProblem, RbeeError, type HiveModel } from "@rbee/contract";
 import type { ModelDecisions } from "./store.ts";
 
 /**
@@ -7,7 +7,7 @@ import type { ModelDecisions } from "./store.ts";
  */
 export function refuseImpossible(
   modelId: string,
-  { contextLength, extendContext, gpuLayers }: ModelDecisions,
+  { contextLength, extendContext, gpuLayers, flashAttention, kvType }: ModelDecisions,
   copies: readonly Pick<HiveModel, "context_length" | "memory">[],
 ): void {
   const trained = trainedContext(copies);
@@ -22,6 +22,17 @@ export function refuseImpossible(
           "Take at most that, or ask for more on purpose with extend_context (--extend-context); answers get worse.",
       },
     );
+  const kv = { flash_attention: flashAttention, kv_type: kvType };
+  const problem = [null, ...copies.map(({ memory }) => memory)].map((heads) => kvProblem(kv, heads)).find(Boolean);
+  if (problem !== undefined && problem !== null)
+    throw new RbeeError("invalid_request", problem.message, {
+      param: problem.param,
+      details: kv,
+      suggestion:
+        problem.param === "kv_type"
+          ? "Leave the cache at f16 (auto)."
+          : "Let the engine decide about flash attention (auto), or leave the cache at f16 (auto).",
+    });
   const layers = Math.max(...copies.map(({ memory }) => memory?.layers ?? Number.POSITIVE_INFINITY), 0);
   // The output counts as one more layer.
   if (gpuLayers !== null && copies.length > 0 && gpuLayers > layers + 1)

@@ -136,6 +136,19 @@ describe("what the household decided about a model", () => {
     expect(notes).toEqual([expect.stringContaining("1024")]);
   });
 
+  it("refuses an attention cache that the engine would not make, before any worker fails with it", async () => {
+    const { service } = await household([{ ...hiveModel("bee"), memory: { ...noFacts, key_length: 48, value_length: 48 } }, hiveModel("wasp")]);
+    expect(await refusedAs(service.update(admin, "bee", { kv_type: "q8_0" }))).toEqual(["invalid_request", "kv_type"]);
+    await service.update(admin, "wasp", { kv_type: "q8_0" });
+    expect(await refusedAs(service.update(admin, "wasp", { flash_attention: false }))).toEqual([
+      "invalid_request",
+      "flash_attention",
+    ]);
+    expect(service.spawnOptions("wasp")).toEqual({ kv_type: "q8_0" });
+    await service.update(admin, "wasp", { kv_type: null, flash_attention: false });
+    expect(service.spawnOptions("wasp")).toEqual({ flash_attention: false });
+  });
+
   it("reaches the hives that have the model, at once or when they come back", async () => {
     const { service, hive, beat, hives } = await household([hiveModel("bee"), hiveModel("wasp")]);
     await service.update(admin, "bee", { pinned: true, aliases: ["helper"] });

@@ -38,6 +38,8 @@ function changed(before: ModelDecisions, change: ModelSettingsUpdate, modelId: s
     extendContext: or(change.extend_context, before.extendContext),
     slots: or(change.slots, before.slots),
     gpuLayers: or(change.gpu_layers, before.gpuLayers),
+    flashAttention: or(change.flash_attention, before.flashAttention),
+    kvType: or(change.kv_type, before.kvType),
     idleStopS: or(change.idle_stop_s, before.idleStopS),
     preload: or(change.preload, before.preload),
     pinned: or(change.pinned, before.pinned),
@@ -46,7 +48,16 @@ function changed(before: ModelDecisions, change: ModelSettingsUpdate, modelId: s
   };
 }
 
-const workerFields = ["contextLength", "extendContext", "slots", "gpuLayers", "idleStopS", "across"] as const;
+const workerFields = [
+  "contextLength",
+  "extendContext",
+  "slots",
+  "gpuLayers",
+  "flashAttention",
+  "kvType",
+  "idleStopS",
+  "across",
+] as const;
 
 /** @see ModelsService */
 export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
@@ -101,8 +112,8 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
   };
 
   const describe = (modelId: string, notes: readonly string[]): ModelSettings => {
-    const { contextLength, extendContext, slots, gpuLayers, idleStopS, preload, pinned, aliases, across } =
-      decisionsOf(modelId);
+    const decisions = decisionsOf(modelId);
+    const { contextLength, extendContext, slots, gpuLayers, idleStopS, preload, pinned, aliases, across } = decisions;
     const trained = trainedContext(copiesOf(modelId));
     const beyond =
       contextLength !== null && trained !== null && contextLength > trained
@@ -114,6 +125,8 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
       extend_context: extendContext,
       slots,
       gpu_layers: gpuLayers,
+      flash_attention: decisions.flashAttention,
+      kv_type: decisions.kvType,
       idle_stop_s: idleStopS,
       preload,
       pinned,
@@ -156,12 +169,15 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
     isPinned: (modelId) => current().isPinned(modelId),
     decisions: decisionsOf,
     spawnOptions(modelId) {
-      const { contextLength, extendContext, slots, gpuLayers, idleStopS } = decided.get(modelId) ?? noDecisions;
+      const decisions = decided.get(modelId) ?? noDecisions;
+      const { contextLength, extendContext, slots, gpuLayers, flashAttention, kvType, idleStopS } = decisions;
       return {
         ...(contextLength === null ? {} : { context_length: contextLength }),
         ...(extendContext ? { extend_context: true } : {}),
         ...(slots === null ? {} : { slots }),
         ...(gpuLayers === null ? {} : { gpu_layers: gpuLayers }),
+        ...(flashAttention === null ? {} : { flash_attention: flashAttention }),
+        ...(kvType === null ? {} : { kv_type: kvType }),
         ...(idleStopS === null ? {} : { idle_stop_s: idleStopS }),
       };
     },

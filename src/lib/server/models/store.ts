@@ -1,4 +1,5 @@
 import { eq } from "drizzle-orm";
+import type { KvType } from "@rbee/contract";
 import { tables, type Db } from "#lib/server/db/index.ts";
 
 const { modelSettings, modelAliases } = tables;
@@ -9,6 +10,8 @@ export interface ModelDecisions {
   readonly extendContext: boolean;
   readonly slots: number | null;
   readonly gpuLayers: number | null;
+  readonly flashAttention: boolean | null;
+  readonly kvType: KvType | null;
   /** Seconds; -1 never. */
   readonly idleStopS: number | null;
   readonly preload: boolean;
@@ -24,6 +27,8 @@ export const noDecisions: ModelDecisions = {
   extendContext: false,
   slots: null,
   gpuLayers: null,
+  flashAttention: null,
+  kvType: null,
   idleStopS: null,
   preload: false,
   pinned: false,

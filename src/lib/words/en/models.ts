@@ -151,13 +151,19 @@ export const models = {
       context: "Context per slot",
       contextHint: (trained: string | null) =>
         trained === null
-          ? "In tokens. Empty: the machine's own choice."
-          : `In tokens, up to ${trained}. Empty: the machine's own choice.`,
+          ? "In tokens. Empty: as much as fits."
+          : `In tokens, up to ${trained}. Empty: as much as fits.`,
       extend: "Let the context be longer than what it was trained for, where answers get worse",
       slots: "Slots",
       slotsHint: "Requests answered at the same time. Empty: the machine's own choice.",
       layers: "Layers on the GPU",
       layersHint: "Empty: all of them. 0: none.",
+      flash: "Flash attention",
+      flashHint: "Reads the context in one pass, with less memory.",
+      flashChoices: { "": "the engine's own choice", on: "on", off: "off" },
+      kv: "Attention cache",
+      kvHint: "What a conversation takes in memory. Smaller leaves room for more context; answers may suffer.",
+      kvChoices: { "": "full (f16)", q8_0: "about half (q8_0)", q4_0: "about a quarter (q4_0)" },
       idle: "Stop after",
       idleOwn: "the machine's own choice",
       idleNever: "never",

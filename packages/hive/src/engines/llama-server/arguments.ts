@@ -21,7 +21,7 @@ export function argumentsFor(
   on: ListensOn,
   facts: ProgramFacts,
 ): string[] {
-  const { model, model_path, slots, threads, extend_context } = options;
+  const { model, model_path, slots, threads, extend_context, flash_attention, kv_type } = options;
   const optional = (flag: string, ...values: string[]) => (knows(facts, flag) ? [flag, ...values] : []);
   return [
     ...["--model", model_path, "--alias", model, "--jinja"],
@@ -32,6 +32,8 @@ export function argumentsFor(
       ? ["--override-kv", `${architecture}.context_length=int:${contextPerSlot}`]
       : []),
     ...["--threads", String(threads)],
+    ...(flash_attention === undefined ? [] : ["--flash-attn", flash_attention ? "on" : "off"]),
+    ...(kv_type === undefined ? [] : ["--cache-type-k", kv_type, "--cache-type-v", kv_type]),
     ...deviceArguments(options, facts),
     ...optional("--no-webui"),
     ...optional("--slots"),

@@ -29,6 +29,10 @@ function settingsOf({ queen }: App.Locals, id: string): ModelSettings | null {
 /** An empty field leaves the choice to the hive. */
 const numberOf = (form: FormData, name: string) => (textOf(form, name).trim() === "" ? null : Number(textOf(form, name)));
 
+/** What a choice stands for; one that is not among them is left to the engine. */
+const choiceOf = <T>(form: FormData, name: string, choices: Readonly<Record<string, T>>): T | null =>
+  choices[textOf(form, name)] ?? null;
+
 export const actions: Actions = {
   settings: async (event) => {
     const admin = adminOf(event);
@@ -39,6 +43,8 @@ export const actions: Actions = {
         extend_context: form.has("extend_context"),
         slots: numberOf(form, "slots"),
         gpu_layers: numberOf(form, "gpu_layers"),
+        flash_attention: choiceOf(form, "flash_attention", { on: true, off: false }),
+        kv_type: textOf(form, "kv_type") === "" ? null : textOf(form, "kv_type"),
         idle_stop_s: numberOf(form, "idle_stop_s"),
         preload: form.has("preload"),
         pinned: form.has("pinned"),

@@ -45,6 +45,26 @@ export const prerequisites = {
   },
 };
 
+/**
+ * What some tests use where it is there, and no package brings.
+ * @typedef {object} Extra
+ * @property {string} name
+ * @property {string} how To get it.
+ * @property {() => boolean | Promise<boolean>} isPresent
+ */
+
+/** @type {Record<"llama", Extra>} */
+export const extras = {
+  llama: {
+    name: "llama-server",
+    how: "npm run llama:build (10 to 15 minutes on two cores), or RBEE_LLAMA_SERVER=/path/to/llama-server",
+    isPresent: async () => {
+      const { llamaServerPath } = await import("../../tests/support/llama.ts");
+      return llamaServerPath !== null;
+    },
+  },
+};
+
 const isDebian = () => existsSync("/etc/debian_version") && onPath("apt-get");
 
 /**

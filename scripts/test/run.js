@@ -31,9 +31,9 @@ function chosen(args, suites) {
   return names.length === 0 ? [...suites] : suites.filter(({ name }) => names.includes(name));
 }
 
-/** The developer's own rbee must not leak into the tests; `node` is the packaged one. */
+/** The developer's own rbee must not leak into the tests, but for where llama.cpp is; `node` is the packaged one. */
 function environment() {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RBEE_"));
+  const own = Object.entries(process.env).filter(([name]) => !/^RBEE_(?!LLAMA_)/u.test(name));
   const path = [join(root, "node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
   return { ...Object.fromEntries(own), PATH: path };
 }
@@ -95,6 +95,11 @@ async function runOrSkip(suite) {
   if (cannot || (missing.length > 0 && inCi)) return cannotRun(suite, `${names} is missing: ${advice}`);
   if (missing.length > 0)
     process.stdout.write(`${names} is missing, so the tests that need it are skipped. To install: ${advice}\n`);
+  for (const extra of suite.uses ?? [])
+    if (!(await extra.isPresent()))
+      process.stdout.write(
+        `${extra.name} is not on this machine, so its tests are skipped. To have it: ${extra.how}\n`,
+      );
   return runSuite(suite);
 }
 

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../prepare/root.js";
-import { prerequisites } from "./prerequisites.js";
+import { extras, prerequisites } from "./prerequisites.js";
 
 /** @typedef {import("./prerequisites.js").Prerequisite} Prerequisite */
+/** @typedef {import("./prerequisites.js").Extra} Extra */
 /** @typedef {{ passed: number; failed: number; skipped: number }} Counts */
 
 /**
@@ -15,6 +16,7 @@ import { prerequisites } from "./prerequisites.js";
  * @property {string} [files] Glob of its test files.
  * @property {readonly Prerequisite[]} [needs] Without these it cannot run at all.
  * @property {readonly Prerequisite[]} [wants] Without these it runs, and skips some of its tests.
+ * @property {readonly Extra[]} [uses] The same, also in CI: they take longer to get than all tests together.
  * @property {Record<string, string>} [env]
  * @property {{ file: string; read: (report: unknown) => Counts }} [report] Where its runner writes its outcome.
  */
@@ -57,14 +59,14 @@ function playwrightCounts(report) {
  * @param {string} title
  * @param {string} files
  * @param {string} reports
- * @param {readonly Prerequisite[]} [wants]
+ * @param {Pick<Suite, "wants" | "uses">} [others]
  * @returns {Suite}
  */
-const vitest = (name, title, files, reports, wants = []) => ({
+const vitest = (name, title, files, reports, others = {}) => ({
   name,
   title,
   files,
-  wants,
+  ...others,
   commands: [
     [
       ...[program("vitest"), "run", "--project", name, "--reporter=default", "--reporter=json"],
@@ -81,6 +83,7 @@ const vitest = (name, title, files, reports, wants = []) => ({
  */
 export function allSuites(reports) {
   const { chromium, sshd, ip } = prerequisites;
+  const { llama } = extras;
   return [
     {
       name: "lint",
@@ -101,8 +104,11 @@ export function allSuites(reports) {
       ],
     },
     { name: "build", title: "Build", commands: [["scripts/build.js"]] },
-    vitest("unit", "Unit tests", "{src,packages/*/src}/**/*.test.ts", reports),
-    vitest("integration", "Integration tests (real processes)", "tests/integration/**/*.test.ts", reports, [sshd, ip]),
+    vitest("unit", "Unit tests", "{src,packages/*/src}/**/*.test.ts", reports, { uses: [llama] }),
+    vitest("integration", "Integration tests (real processes)", "tests/integration/**/*.test.ts", reports, {
+      wants: [sshd, ip],
+      uses: [llama],
+    }),
     vitest("conformance", "Conformance tests (public clients)", "tests/conformance/**/*.test.ts", reports),
     {
       name: "e2e",

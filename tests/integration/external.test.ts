@@ -141,7 +141,8 @@ describe("a server of somebody else on a hive's machine", () => {
       ...{ model, messages, stream: true },
       stream_options: { include_usage: true },
     });
-    const chunks = await Array.fromAsync(counted);
+    const chunks: unknown[] = [];
+    for await (const chunk of counted) chunks.push(chunk);
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 12, completion_tokens: 9 } });
   });
 

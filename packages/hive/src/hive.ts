@@ -20,7 +20,7 @@ import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
 import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
-import { lockHome, makeHome } from "./home.ts";
+import { lockHome, makeHome, parkedFolder } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
 import { computeProgram } from "./loans/compute-program.ts";
@@ -28,6 +28,7 @@ import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
+import { ParkedExpiry } from "./parked/expiry.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
@@ -68,6 +69,7 @@ export class Hive {
       parts = await assemble(config, unlock);
       parts.supervisor.start();
       parts.external.start();
+      parts.parkedExpiry.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
       const { hiveId } = parts.identity;
@@ -120,10 +122,12 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, external, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, external, parkedExpiry, unlock } =
+      this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
     loans.close();
+    parkedExpiry.stop();
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -143,6 +147,7 @@ interface Parts {
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly loans: Loans;
+  readonly parkedExpiry: ParkedExpiry;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -180,6 +185,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     clock: systemClock,
     log,
   });
+  const parks = settings.parkedMb > 0;
   const engines = new Engines([
     nodeLlamaCpp(config.workerCommand, version),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
@@ -201,6 +207,9 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loans: () => loans.promised(),
     self: { hive_id: identity.hiveId, name: config.name },
     speculation: settings.speculation,
+    parking: parks
+      ? { folder: parkedFolder(home), limit_mb: settings.parkedMb, disk_margin_mb: settings.diskMarginMb }
+      : undefined,
     sharedMachine: config.parent === "ipc",
   });
   const workers = new HiveWorkers(supervisor, external);
@@ -234,6 +243,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       ram_total_mb: ramTotalMb,
       memory_limit_mb: settings.memoryLimitMb,
       worker_slots: settings.workerSlots,
+      parks_conversations: parks,
       backends: [...backends],
       devices: [...devices],
       engines: engines.usable,
@@ -301,6 +311,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     gate,
     log,
     address: (id) => workers.address(id),
+    mayHaveParkingKey: (id) => parks && workers.isOurProgram(id),
     diedOf: (id) => workers.diedOf(id),
   });
   const parts: Parts = {
@@ -312,6 +323,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     models,
     jobs,
     loans,
+    parkedExpiry: new ParkedExpiry({ folder: parkedFolder(home), keepsAny: parks, clock: systemClock, log }),
     server: new HiveServer(app, relay, new LoanTunnels({ gate, loans })),
     heartbeats,
     sender,

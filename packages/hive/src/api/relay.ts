@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { RbeeError, streamErrorEvent, toRbeeError } from "@rbee/contract";
+import { parkingKeyHeader, RbeeError, streamErrorEvent, toRbeeError } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import type { Logger } from "../log.ts";
 import type { TokenGate } from "./authentication.ts";
@@ -45,6 +45,8 @@ export interface RelayOptions {
   readonly gate: TokenGate;
   /** Where a worker is; throws why it is nowhere. */
   readonly address: (workerId: string) => WorkerAddress;
+  /** Whether the key for parked conversations is for this worker: only for our own, and while any are kept. */
+  readonly mayHaveParkingKey: (workerId: string) => boolean;
   /** Why a worker that was answering died; null when nobody knows. */
   readonly diedOf: (workerId: string) => Promise<RbeeError | null>;
   readonly log: Logger;
@@ -77,10 +79,11 @@ export class Relay {
   }
 
   #forward(workerId: string, path: string, request: IncomingMessage, response: ServerResponse): void {
-    const { address, diedOf, log } = this.#options;
+    const { address, mayHaveParkingKey, diedOf, log } = this.#options;
     const { connections, basePath, stranger } = address(workerId);
     const method = request.method ?? "GET";
     const headers = stranger ? forStrangers(request.headers) : passedOn(request.headers);
+    if (parkingKeyHeader in headers && !mayHaveParkingKey(workerId)) Reflect.deleteProperty(headers, parkingKeyHeader);
     const transfer = new Transfer(response, log, workerId, async () => diedOf(workerId));
     const dispatch = (body: Buffer | IncomingMessage | null) => {
       connections.dispatch({ path: `${basePath}${path}`, method, headers, body }, transfer);

@@ -2,6 +2,7 @@ import { RbeeError, type Worker, type WorkerCheck, type WorkerSpawn } from "@rbe
 import type { WorkerAddress } from "../api/relay.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
+import { usualEngine } from "./engines.ts";
 import type { ExternalServers } from "./external/servers.ts";
 
 /** How long a broken connection may be ahead of the news that the process behind it has ended. */
@@ -73,6 +74,11 @@ export class HiveWorkers {
         suggestion: `Look for it on that machine.`,
       });
     return this.#own.logPath(id);
+  }
+
+  /** Whether it runs our own program, which may be told what no other is. @throws {RbeeError} `worker_not_found`. */
+  isOurProgram(id: string): boolean {
+    return this.#external.find(id) === undefined && this.#own.get(id).snapshot().engine === usualEngine;
   }
 
   /** Where a request for a worker goes. @throws {RbeeError} why there is no such place now. */

@@ -58,6 +58,8 @@ export interface SmallHiveOptions {
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
+  /** Default true. */
+  keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
 }
@@ -142,6 +144,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     gate,
     log,
     address: (id) => workers.address(id),
+    mayHaveParkingKey: () => options.keepsConversations ?? true,
     diedOf: (id) => workers.diedOf(id),
   });
   const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));

@@ -47,6 +47,7 @@ export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
     capabilities: capabilitiesFor(hive, forAdmin),
     node: hive.heartbeat?.node ?? null,
     workers: workersOf(hive, forAdmin),
+    ...(hive.heartbeat?.loans === undefined ? {} : { loans: hive.heartbeat.loans }),
     problem: hive.problem?.toBody().error ?? null,
   };
 }

@@ -10,7 +10,7 @@ import {
 } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
-import type { Ask } from "./asks.ts";
+import { isConversation, type Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
 import {
   foreignAsk,
@@ -28,7 +28,7 @@ import type { EnsureReady } from "./ready.ts";
 import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import type { Exchange, Send, Upstream } from "./upstream.ts";
+import type { Exchange, Send, Told, Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -59,6 +59,8 @@ export interface AnswerParts {
   ensureReady: EnsureReady;
   connection: (hiveId: string) => HiveConnection;
   send: Send;
+  /** What the worker may keep the conversation with; null when its hive keeps none. */
+  parkingKey: (userId: string, hiveId: string) => string | null;
   /** Where a request waits for a slot, in fair order. */
   room: WaitingRoom<WorkerView>;
   fresh: FreshWorkers;
@@ -209,11 +211,11 @@ const actualCost = (timings: TokenCounts | null): number | null =>
 async function attempt(
   parts: AnswerParts,
   { worker, leave }: Seat<WorkerView>,
-  { ask, signal, requestId, log, seated }: Attempt,
+  { ask, user, signal, requestId, log, seated }: Attempt,
   spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
-  const { connection, exchange, foreign } = send(parts, worker, { ask, requestId, leave });
+  const { connection, exchange, foreign } = send(parts, worker, { ask, user, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
@@ -276,18 +278,22 @@ async function attempt(
 function send(
   parts: AnswerParts,
   worker: WorkerView,
-  { ask, requestId, leave }: { ask: Ask; requestId: string; leave: () => void },
+  { ask, user, requestId, leave }: Pick<Attempt, "ask" | "user" | "requestId"> & { leave: () => void },
 ): { connection: HiveConnection; exchange: Exchange; foreign: ForeignServer | null } {
   try {
     const connection = parts.connection(worker.hiveId);
     const foreign = foreignServer(worker, connection.name);
-    const exchange =
-      foreign === null
-        ? parts.send(connection, worker.workerId, ask, requestId)
-        : parts.send(connection, worker.workerId, foreignAsk(ask, foreign), requestId, (told) =>
-            foreignRefusal(told, foreign),
-          );
-    return { connection, exchange, foreign };
+    if (foreign !== null) {
+      const asked = foreignAsk(ask, foreign);
+      const refusalOf = (told: Told) => foreignRefusal(told, foreign);
+      return {
+        connection,
+        foreign,
+        exchange: parts.send(connection, worker.workerId, asked, requestId, null, refusalOf),
+      };
+    }
+    const parkingKey = isConversation(ask) ? parts.parkingKey(user.id, worker.hiveId) : null;
+    return { connection, foreign, exchange: parts.send(connection, worker.workerId, ask, requestId, parkingKey) };
   } catch (error) {
     leave();
     throw error;

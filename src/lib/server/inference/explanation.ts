@@ -1,6 +1,7 @@
 import {
   contextSentence,
   RbeeError,
+  spreadText,
   type Backend,
   type PlacementExplanation,
   type PlacementVerdict,
@@ -71,6 +72,8 @@ function verdictOf(
   switch (verdict.kind) {
     case "untold":
       return "starting";
+    case "unfit":
+      return "no_backend";
     case "served":
     case "vanished":
       return "no_model";
@@ -172,11 +175,14 @@ function tell(model: string, placement: Placement, { person, fleet, request, kno
       return { message, hive, backend: worker.backend, device: worker.device, worker };
     }
     case "load": {
-      const { hive, backend, device, evicts } = placement;
+      const { hive, backend, device, evicts, spread } = placement;
       const first =
         evicts.length === 0 ? "" : `, after ${modelsOf(evicts)}, which has nothing to do, was stopped there`;
       return {
-        message: `A request has ${model} loaded on ${hive.name} (${device})${first}.`,
+        message:
+          spread === undefined
+            ? `A request has ${model} loaded on ${hive.name} (${device})${first}.`
+            : `A request has ${model} spread over ${spreadText(spread.parts)}${first}.`,
         hive,
         backend,
         device,

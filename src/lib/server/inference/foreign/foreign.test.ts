@@ -145,7 +145,7 @@ function streamed(pieces: readonly string[], asked = ask({ stream: true })) {
   let reader: UpstreamReader | null = null;
   const state = { aborted: false, ended: false };
   const upstream: Upstream = {
-    ...{ contentType: "text/event-stream", paused: false, pause() {}, resume() {} },
+    ...{ contentType: "text/event-stream", paused: false, pause: () => undefined, resume: () => undefined },
     read: (next) => (reader = next),
     abort: () => (state.aborted = true),
   };
@@ -158,7 +158,7 @@ function streamed(pieces: readonly string[], asked = ask({ stream: true })) {
       meter.take(chunk);
     },
     end: () => (state.ended = true),
-    error() {},
+    error: () => undefined,
   });
   const current = () => reader;
   for (const piece of pieces) current()?.data(Buffer.from(piece));

@@ -78,10 +78,10 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, suggestion }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
-  if (error === "model_not_found") return modelNotFound(model, known, reasons);
+  if (error === "model_not_found" && suggestion === undefined) return modelNotFound(model, known, reasons);
   if (failing !== undefined) {
     const { message, details, suggestion } = failing.error;
     return new RbeeError(failing.error.code, message, {
@@ -110,6 +110,7 @@ export function refusal(
           param: device === undefined ? "backend" : "device",
           suggestion: `Choose one of ${(device === undefined ? available.backends : available.devices).join(", ")}.`,
         }),
+    ...(suggestion === undefined ? {} : { suggestion }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
     ...(error === "model_loading" ? { retryAfterS } : {}),
   });

@@ -169,7 +169,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.processMemory(),
   );
   const engines = new Engines([
-    nodeLlamaCpp(config.workerCommand, version),
+    nodeLlamaCpp(config.workerCommand),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
   ]);
   const supervisor: Supervisor = new Supervisor({

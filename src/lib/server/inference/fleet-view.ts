@@ -1,4 +1,4 @@
-import { defaultSlots, memorySafety, type WorkerTelemetry } from "@rbee/contract";
+import { defaultSlots, memorySafety, usualEngine, type Capabilities, type WorkerTelemetry } from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { HiveView, WorkerView } from "./placement.ts";
@@ -100,6 +100,16 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
   };
 }
 
+/** What the engines that were found there can compute on. */
+function enginesOf(capabilities: Capabilities | null): NonNullable<HiveView["engines"]> {
+  if (capabilities === null) return {};
+  const { engines, engine_facts, devices, backends: own } = capabilities;
+  const found = engine_facts.filter(({ engine }) => engine !== usualEngine && engines.includes(engine));
+  return Object.fromEntries(
+    found.map(({ engine, backends }) => [engine, devices.filter(({ backend }) => (backends ?? own).includes(backend))]),
+  );
+}
+
 /** What placement needs to know of a hive. */
 export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
   const { hiveId, name, health, capabilities, heartbeat } = hive;
@@ -111,6 +121,7 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
     health,
     models: capabilities?.models ?? null,
     devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
+    engines: enginesOf(capabilities),
     freeMb: {
       ram: free(heartbeat?.node.ram_used_mb, heartbeat?.node.ram_total_mb),
       ...Object.fromEntries(

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type {
   Embedder,
   Engine,
@@ -54,6 +55,9 @@ export class MemoryEngine implements Engine {
   readonly kept: { slot: number; length: number }[] = [];
   samplers = 0;
   failNext = false;
+  /** States that were saved. */
+  saved = 0;
+  failLoads = false;
   readonly #states: number[][];
   #gate: { open: () => void; opened: Promise<void> } | null = null;
 
@@ -142,6 +146,23 @@ export class MemoryEngine implements Engine {
     const state = this.#states[slot] ?? [];
     state.length = length;
     return length;
+  }
+
+  canKeep(): boolean {
+    return true;
+  }
+
+  saveState(slot: number, path: string): Promise<number> {
+    const text = JSON.stringify(this.#states[slot] ?? []);
+    writeFileSync(path, text);
+    this.saved++;
+    return Promise.resolve(text.length);
+  }
+
+  loadState(slot: number, path: string): Promise<void> {
+    if (this.failLoads) return Promise.reject(new Error("no such state"));
+    this.#states[slot] = JSON.parse(readFileSync(path, "utf8")) as number[];
+    return Promise.resolve();
   }
 
   dispose(): Promise<void> {

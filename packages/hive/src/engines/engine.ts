@@ -72,8 +72,11 @@ export interface EngineProcess {
   readonly pid: number | null;
   /** To its address; null until that is known, at the latest when it is `ready`. Closed by whoever started it. */
   readonly connections: Dispatcher | null;
-  /** It gets no more requests from here on: `drained` is told when it has answered the last. */
-  drain(): void;
+  /**
+   * It gets no more requests from here on: `drained` is told when it has answered the last. It is ended after `limitMs`
+   * however far it is.
+   */
+  drain(limitMs: number): void;
   /** Ends it in good order and soon; for one that has drained. */
   leave(): void;
   /** Ends it at once. */

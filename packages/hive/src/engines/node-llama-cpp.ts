@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { workerMessageSchema } from "@rbee/contract";
+import { workerMessageSchema, type WorkerCommand } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import { openConnections } from "./connections.ts";
 import { tellEnd } from "./ending.ts";
@@ -51,8 +51,9 @@ class OwnWorker implements EngineProcess {
     return this.#child.pid ?? null;
   }
 
-  drain(): void {
-    if (this.#child.connected) this.#child.send({ type: "drain" }, () => {});
+  drain(limitMs: number): void {
+    const command: WorkerCommand = { type: "drain", limit_ms: limitMs };
+    if (this.#child.connected) this.#child.send(command, () => {});
   }
 
   /** Closes the channel, which ends a worker that still listens to it. */

@@ -53,6 +53,8 @@ export interface SmallHiveOptions {
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
+  /** Default true. */
+  keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
 }
@@ -129,6 +131,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
+    mayHaveParkingKey: () => options.keepsConversations ?? true,
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));

@@ -5,6 +5,7 @@ import {
   contextSentence,
   kvProblem,
   RbeeError,
+  usualEngine,
   workerIdSchema,
   type LoanRequest,
   type SpreadPart,
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   readonly self: Omit<SpreadPart, "share" | "device">;
   /** Whether workers guess what a text repeats. */
   readonly speculation: WorkerProcessOptions["speculation"];
+  /** Where workers keep conversations that lose their slot; undefined when they do not. */
+  readonly parking?: WorkerProcessOptions["parking"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -161,6 +164,8 @@ export class Supervisor {
         threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
         speculation,
         queue_limit: 64,
+        // Nobody else's process reads it.
+        parking: engine.name === usualEngine ? this.#options.parking : undefined,
       },
       model: {
         contextPerSlot: context.tokens,

@@ -24,6 +24,11 @@ export class PrefillPace {
     this.#batchSize = batchSize;
   }
 
+  /** What one prompt token takes, in milliseconds; null before anything was measured. */
+  get msPerToken(): number | null {
+    return this.#msPerToken;
+  }
+
   /** A step that computed this many prompt tokens took this long. Short steps say little and are ignored. */
   measured(promptTokens: number, ms: number): void {
     if (promptTokens < smallest) return;

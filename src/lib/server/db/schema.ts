@@ -63,6 +63,14 @@ export const apiKeys = sqliteTable(
   (table) => [index("api_keys_by_user").on(table.userId)],
 );
 
+/** What each person's conversations are encrypted with on the hives: with the person goes all that could read them. */
+export const parkingKeys = sqliteTable("parking_keys", {
+  userId: text("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  sealedKey: blob("sealed_key", { mode: "buffer" }).notNull(),
+});
+
 export const invitations = sqliteTable("invitations", {
   id: text().primaryKey(),
   codeHash: text("code_hash").notNull().unique(),

@@ -202,6 +202,7 @@ export const modelSettings = sqliteTable("model_settings", {
   idleStopS: integer("idle_stop_s"),
   preload: integer({ mode: "boolean" }).notNull().default(false),
   pinned: integer({ mode: "boolean" }).notNull().default(false),
+  across: text({ mode: "json" }).$type<string[]>().notNull().default([]),
 });
 
 /** Other names of models, over the whole household. */

@@ -39,6 +39,10 @@ export type ModelView = Pick<HiveModel, "id" | "size_bytes" | "context_length" |
 
 export type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
 
+/** Whether a hive can share a model with others: the release of its llama-server and what that computes on, or why it cannot. */
+export type SpreadAbility =
+  { readonly release: string | null; readonly backends: readonly Backend[] } | { readonly problem: string };
+
 /** A hive as placement sees it. */
 export interface HiveView {
   readonly hiveId: string;
@@ -56,11 +60,14 @@ export interface HiveView {
   readonly limitMb: number | null;
   /** Slots of a worker for which nobody chose a number. */
   readonly usualSlots: number;
+  readonly spreading?: SpreadAbility;
   readonly workers: readonly WorkerView[];
 }
 
 export interface FleetView {
   readonly hives: readonly HiveView[];
+  /** Ids of the hives over which the household spreads a model, its main one first, by model. */
+  readonly across?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What a request insists on; there is no silent fall-back to another. */

@@ -114,7 +114,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
         activity.changed();
       },
       onEngineError: (error) => {
-        log.error({ err: error }, "the engine failed in a step");
+        log.error({ err: error }, "the engine failed");
       },
     });
     engine.embedder.onChange = () => {

@@ -61,7 +61,7 @@ export class MemoryEngine implements Engine {
   readonly #states: number[][];
   #gate: { open: () => void; opened: Promise<void> } | null = null;
 
-  constructor(slots: number, options: { batchSize?: number; contextLength?: number } = {}) {
+  constructor(slots: number, options: { batchSize?: number; contextLength?: number; rewinds?: boolean } = {}) {
     this.#states = Array.from({ length: slots }, () => []);
     this.facts = {
       backend: "cpu",
@@ -72,7 +72,7 @@ export class MemoryEngine implements Engine {
       parameters: null,
       sizeBytes: 0,
       batchSize: options.batchSize ?? 64,
-      rewinds: true,
+      rewinds: options.rewinds ?? true,
       chatTemplate: null,
       release: "memory",
     } as const;
@@ -144,12 +144,12 @@ export class MemoryEngine implements Engine {
   keep(slot: number, length: number): number {
     this.kept.push({ slot, length });
     const state = this.#states[slot] ?? [];
-    state.length = length;
-    return length;
+    state.length = this.canKeep(slot, length) ? length : 0;
+    return state.length;
   }
 
-  canKeep(): boolean {
-    return true;
+  canKeep(slot: number, length: number): boolean {
+    return this.facts.rewinds || length === 0 || length === this.#states[slot]?.length;
   }
 
   saveState(slot: number, path: string): Promise<number> {

@@ -83,9 +83,9 @@ export class Parking {
     }
   }
 
-  /** Encrypts a saved state to disk and closes its file. Resolves when that is done, or has failed. */
-  store(key: ParkingKey, tokens: readonly number[], state: ScratchFile): Promise<void> {
-    const storing = this.#store(key, tokens, state).finally(() => {
+  /** Encrypts a saved state to disk and closes its file. Resolves when that is done, has failed or took too long. */
+  store(key: ParkingKey, tokens: readonly number[], state: ScratchFile, signal?: AbortSignal): Promise<void> {
+    const storing = this.#store(key, tokens, state, signal).finally(() => {
       state.close();
       this.#storing.delete(storing);
     });
@@ -103,7 +103,12 @@ export class Parking {
     while (this.#storing.size > 0) await Promise.all(this.#storing);
   }
 
-  async #store(key: ParkingKey, tokens: readonly number[], state: ScratchFile): Promise<void> {
+  async #store(
+    key: ParkingKey,
+    tokens: readonly number[],
+    state: ScratchFile,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { binding, log } = this.#options;
     let part: string | undefined;
     try {
@@ -127,7 +132,7 @@ export class Parking {
       }
       const paths = this.#shelf.newPaths(key.namesFor(binding));
       part = paths.part;
-      await writeSealed(part, { key, binding, tokens, state });
+      await writeSealed(part, { key, binding, tokens, state, signal });
       this.#shelf.finish(paths);
       for (const path of earlier) this.#remove(path);
       log.info({ tokens: tokens.length, bytes }, "a conversation was parked");
@@ -141,7 +146,9 @@ export class Parking {
     try {
       return this.#shelf.find(key.namesFor(this.#options.binding)).slice(0, mostLookedAt);
     } catch (error) {
-      this.#options.log.warn({ err: error }, "the folder of parked conversations cannot be read");
+      // Each request comes by here; that it is gone is said when something is to be parked.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+        this.#options.log.warn({ err: error }, "the folder of parked conversations cannot be read");
       return [];
     }
   }

@@ -1,4 +1,14 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, statfsSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 
 /** Where Linux keeps files in memory. */
@@ -19,10 +29,11 @@ export interface ScratchFile {
   close(): void;
 }
 
-function hasRoom(folder: string, bytes: number): boolean {
+function hasRoomInMemory(bytes: number): boolean {
   try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize >= bytes + marginBytes;
+    const { bavail, bsize } = statfsSync(memoryFolder);
+    // What is in there counts as this process's memory, which its group may be held to.
+    return Math.min(bavail * bsize, process.availableMemory()) >= bytes + marginBytes;
   } catch {
     return false;
   }
@@ -83,8 +94,8 @@ export class Scratch {
 
   /** A new, empty file. Throws what the file system throws. */
   open(expectedBytes: number): ScratchFile {
-    const linux = process.platform === "linux";
-    const parent = linux && hasRoom(memoryFolder, expectedBytes) ? memoryFolder : this.#folder;
+    const nameless = existsSync("/proc/self/fd");
+    const parent = nameless && hasRoomInMemory(expectedBytes) ? memoryFolder : this.#folder;
     const folder = mkdtempSync(join(parent, "rbee-state-"));
     const name = join(folder, "state");
     const removeAll = () => {
@@ -92,7 +103,7 @@ export class Scratch {
     };
     try {
       const descriptor = openSync(name, "wx+", 0o600);
-      if (!linux) return new OpenFile(descriptor, name, removeAll);
+      if (!nameless) return new OpenFile(descriptor, name, removeAll);
       unlinkSync(name);
       removeAll();
       return new OpenFile(descriptor, `/proc/self/fd/${descriptor}`, () => {});

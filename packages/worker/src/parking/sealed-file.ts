@@ -63,11 +63,16 @@ function opened({ key, associated }: Seal, part: number, bytes: Buffer): Buffer 
 export const sealedBytes = (tokens: number, stateBytes: number): number =>
   prefixBytes + 12 + tokens * 4 + stateBytes + (Math.ceil(stateBytes / pieceBytes) + 1) * tagBytes;
 
-/** Writes a new file at `path`, readable by this user alone. Throws what the file system throws. */
-export async function writeSealed(
-  path: string,
-  { key, binding, tokens, state }: { key: ParkingKey; binding: Buffer; tokens: readonly number[]; state: ScratchFile },
-): Promise<void> {
+export interface Sealing {
+  readonly key: ParkingKey;
+  readonly binding: Buffer;
+  readonly tokens: readonly number[];
+  readonly state: ScratchFile;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Writes a new file at `path`, readable by this user alone. Throws what the file system throws, or the signal's reason. */
+export async function writeSealed(path: string, { key, binding, tokens, state, signal }: Sealing): Promise<void> {
   const salt = randomBytes(saltBytes);
   const seal = sealOf(key, salt, binding);
   const head = Buffer.alloc(12 + tokens.length * 4);
@@ -82,6 +87,7 @@ export async function writeSealed(
     writeAll(file, Buffer.concat([mark, salt, length, sealedHead]));
     const piece = Buffer.alloc(Math.min(pieceBytes, state.bytes));
     for (let part = 1, at = 0; at < state.bytes; part++) {
+      signal?.throwIfAborted();
       const read = state.read(piece.subarray(0, Math.min(piece.length, state.bytes - at)), at);
       if (read === 0) throw new Error("the saved state is shorter than the engine said");
       writeAll(file, sealed(seal, part, piece.subarray(0, read)));

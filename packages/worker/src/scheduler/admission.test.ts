@@ -63,8 +63,8 @@ class Ask {
   }
 }
 
-function worker(slots: number, { batchSize = 64 } = {}) {
-  const engine = new MemoryEngine(slots, { batchSize });
+function worker(slots: number, options: { rewinds?: boolean } = {}) {
+  const engine = new MemoryEngine(slots, options);
   const errors: unknown[] = [];
   const log: string[] = [];
   const say = (_: object, message: string) => void log.push(message);
@@ -130,6 +130,7 @@ describe("requests with one beginning", () => {
     const { ask, settle, engine, scheduler } = worker(3);
     engine.hold();
     const asks = [ask(`${shared}a`), ask(`${shared}b`), ask(`${shared}c`)];
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("the second step", () => engine.steps.length === 2);
     const [first, ...others] = asks;
@@ -158,6 +159,7 @@ describe("requests with one beginning", () => {
     const { ask, settle, engine, scheduler } = worker(3);
     engine.hold();
     const asks = [ask(`${shared}a`), ask(`${shared}b`), ask(`${shared}c`)];
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("the second step", () => engine.steps.length === 2);
     const [first, second, third] = asks;
@@ -168,6 +170,16 @@ describe("requests with one beginning", () => {
     await until("no busy slot", () => scheduler.load().slotsBusy === 0);
     expect(third?.text).toBe("de");
     expect(engine.samplers).toBe(0);
+  });
+
+  it("do not wait for it where a state cannot be cut, and copy what fits as it is", async () => {
+    const { ask, settle, engine } = worker(3, { rewinds: false });
+    const asks = [ask(`${shared}a`, { max: 1 }), ask(`${shared}b`, { max: 1 })];
+    await settle(...asks);
+    // The second one came when one step, 64 tokens, of the first was done, and began with all of that.
+    expect(asks.map(({ computed }) => computed)).toEqual([201, 201 - 64]);
+    expect(engine.saved).toBe(1);
+    expect(asks.map(({ text }) => text)).toEqual(["b", "c"]);
   });
 
   it("leave a long conversation in its slot when there is an empty one", async () => {

@@ -18,6 +18,7 @@ const mostParkingDelayMs = 1_000;
 const mostStoring = 4;
 /** So many steps without a token are too long a wait for somebody else's prompt. */
 const mostLooks = 16;
+const mostFailures = 3;
 
 export interface AdmissionParts {
   readonly engine: Engine;
@@ -25,7 +26,7 @@ export interface AdmissionParts {
   /** Who waits for a slot, first come first. */
   readonly waiting: Generation[];
   readonly pace: PrefillPace;
-  /** For states on their way between slots; without it nothing is shared. */
+  /** For states on their way between slots; without it nothing is shared or parked. */
   readonly scratch: Scratch | null;
   readonly parking: Parking | null;
   readonly nowMs: () => number;
@@ -59,6 +60,8 @@ export class Admission {
   readonly #copies: Speeds;
   readonly #restores: Speeds;
   #bytesPerToken: number | null = null;
+  /** States in a row that could not be saved. */
+  #failures = 0;
   #uses = 0;
   #woken = false;
   #wake: (() => void) | null = null;
@@ -116,18 +119,24 @@ export class Admission {
     this.#wake = null;
   }
 
-  /** Parks what the idle slots hold, used last first, as long as `nowMs` is before `untilMs`. */
-  async parkAll(untilMs: number): Promise<void> {
-    const { slots, parking, nowMs } = this.#parts;
-    if (parking === null) return;
+  /** Parks what the idle slots hold, used last first, for up to `limitMs`. */
+  async parkAll(limitMs: number): Promise<void> {
+    const { slots, parking } = this.#parts;
+    if (parking === null || limitMs <= 0) return;
+    const signal = AbortSignal.timeout(limitMs);
     const worth = slots.filter((slot) => isIdle(slot) && this.#isNews(slot));
     for (const slot of worth.toSorted((one, other) => other.lastUsed - one.lastUsed)) {
-      if (nowMs() + (this.#saving.for(slot.tokens.length) ?? 0) >= untilMs) break;
-      await this.#park(slot);
+      if (signal.aborted || (this.#saving.for(slot.tokens.length) ?? 0) >= limitMs) break;
+      await this.#park(slot, signal);
       // One at a time: a plain state takes as much memory as the slot does.
       await parking.idle();
     }
     await parking.idle();
+  }
+
+  /** Where it does not work, it is not tried for ever. */
+  get #scratch(): Scratch | null {
+    return this.#failures >= mostFailures ? null : this.#parts.scratch;
   }
 
   /** The idle slot for a prompt. A long conversation is left alone for an empty slot when what it shares can be copied. */
@@ -139,8 +148,7 @@ export class Admission {
     const chosen = choice === null ? undefined : slots[choice.slot];
     if (choice === null || chosen === undefined) return null;
     const lost = chosen.tokens.length - choice.reused;
-    if (this.#parts.scratch === null || choice.reused === 0 || lost < Math.max(leastParked, choice.reused))
-      return chosen;
+    if (this.#scratch === null || choice.reused === 0 || lost < Math.max(leastParked, choice.reused)) return chosen;
     const empty = chooseSlot(
       idle.filter(({ tokens }) => tokens.length === 0),
       prompt,
@@ -152,9 +160,9 @@ export class Admission {
 
   /** What a request had better wait for; null when it begins at once. */
   #waitOf(slot: Slot, generation: Generation): PrefixWait | Restoring | null {
-    const { slots, engine, parking, scratch } = this.#parts;
+    const { slots, engine, parking } = this.#parts;
     const { prompt, parkingKey = null } = generation.request;
-    if (scratch === null) return null;
+    if (this.#scratch === null) return null;
     const own = sparedOf(slot.tokens, prompt);
     const available = this.#sourceFor(slot, prompt, own)?.shared ?? own;
     // Only for those who came before: otherwise two could wait for each other.
@@ -221,8 +229,8 @@ export class Admission {
   }
 
   #sourceFor(slot: Slot, prompt: readonly number[], own: number): Source | null {
-    const { slots, engine, scratch } = this.#parts;
-    if (scratch === null) return null;
+    const { slots, engine } = this.#parts;
+    if (this.#scratch === null) return null;
     const others = slots.filter((other) => other !== slot && other.coming === null && other.tokens.length > 0);
     return bestSource(others, prompt, own, this.#copies, (id, length) => engine.canKeep(id, length));
   }
@@ -298,17 +306,18 @@ export class Admission {
     }
   }
 
-  async #park(slot: Slot): Promise<void> {
+  async #park(slot: Slot, signal?: AbortSignal): Promise<void> {
     const { parking } = this.#parts;
     const { owner } = slot;
     if (parking === null || owner === null) return;
     const tokens = [...slot.tokens];
     const file = await this.#save(slot);
-    if (file !== null) void parking.store(owner, tokens, file);
+    if (file !== null) void parking.store(owner, tokens, file, signal);
   }
 
   async #save({ id, tokens }: Slot): Promise<ScratchFile | null> {
-    const { engine, scratch, nowMs, onEngineError } = this.#parts;
+    const { engine, nowMs, onEngineError } = this.#parts;
+    const scratch = this.#scratch;
     if (scratch === null) return null;
     const began = nowMs();
     let file: ScratchFile | undefined;
@@ -317,9 +326,11 @@ export class Admission {
       file.wrote(await engine.saveState(id, file.path));
       this.#saving.measured(tokens.length, nowMs() - began);
       this.#bytesPerToken = file.bytes / Math.max(1, tokens.length);
+      this.#failures = 0;
       return file;
     } catch (error) {
       onEngineError(error);
+      this.#failures++;
       file?.close();
       return null;
     }

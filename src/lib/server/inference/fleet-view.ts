@@ -1,6 +1,7 @@
 import {
   defaultSlots,
   memorySafety,
+  usualEngine,
   type Capabilities,
   type LoanTelemetry,
   type WorkerTelemetry,
@@ -106,6 +107,16 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
   };
 }
 
+/** What the engines that were found there can compute on. */
+function enginesOf(capabilities: Capabilities | null): NonNullable<HiveView["engines"]> {
+  if (capabilities === null) return {};
+  const { engines, engine_facts, devices, backends: own } = capabilities;
+  const found = engine_facts.filter(({ engine }) => engine !== usualEngine && engines.includes(engine));
+  return Object.fromEntries(
+    found.map(({ engine, backends }) => [engine, devices.filter(({ backend }) => (backends ?? own).includes(backend))]),
+  );
+}
+
 /** What a hive computes for another one's worker: it takes memory, and is nobody's to stop but that worker's. */
 export const loanView = (
   hiveId: string,
@@ -150,6 +161,7 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
     health,
     models: capabilities?.models ?? null,
     devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
+    engines: enginesOf(capabilities),
     freeMb: {
       ram: free(heartbeat?.node.ram_used_mb, heartbeat?.node.ram_total_mb),
       ...Object.fromEntries(

@@ -1,4 +1,4 @@
-import type { Backend, Device, ErrorCode } from "@rbee/contract";
+import type { Backend, Device, Engine, ErrorCode } from "@rbee/contract";
 import { isSpread, planSpread } from "./spread.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
@@ -41,6 +41,8 @@ export type Placement =
       readonly memory: { readonly needMb: number; readonly haveMb: number } | undefined;
       /** What made loading fail, when that is the reason. */
       readonly failing?: Failing;
+      /** The engine that no hive with the model has, when that is the reason. */
+      readonly engine?: Engine;
       /** What there is instead, when the backend or device asked for is not. */
       /** What to do about it, where that is not what is always to be done about this error. */
       readonly suggestion?: string;
@@ -295,6 +297,9 @@ function refuse(request: PlacementRequest, judgements: readonly Judgement[]): Pl
     };
     return { ...refusal, error: "backend_unavailable", reasons, available };
   }
+  const [lacking] = having(judgements, "no_engine");
+  if (lacking !== undefined && !soon)
+    return { ...refusal, error: "backend_unavailable", reasons, engine: lacking.verdict.asked };
   const holders = judgements.filter(({ hive }) => hive.models?.some(({ id }) => id === request.model));
   if (holders.length === 0 && !soon) return { ...refusal, error: "model_not_found", reasons };
   return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };

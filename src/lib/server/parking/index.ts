@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import { randomSecret, type Vault } from "#lib/server/secrets/index.ts";
 
@@ -11,11 +11,16 @@ export interface ParkingKeys {
 
 /** Each person has a random key of their own, which leaves with them. It is sent to hives and never shown to anybody. */
 export function createParkingKeys({ db, vault }: { db: Db; vault: Vault }): ParkingKeys {
-  const find = (userId: string) => db.select().from(parkingKeys).where(eq(parkingKeys.userId, userId)).get()?.sealedKey;
+  // Asked with every conversation.
+  const find = db
+    .select({ sealedKey: parkingKeys.sealedKey })
+    .from(parkingKeys)
+    .where(eq(parkingKeys.userId, sql.placeholder("userId")))
+    .prepare();
   return {
     of(userId) {
-      const known = find(userId);
-      if (known !== undefined) return vault.open(known);
+      const known = find.get({ userId });
+      if (known !== undefined) return vault.open(known.sealedKey);
       return db.transaction((tx) => {
         const person = tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).get();
         if (person === undefined) return null;

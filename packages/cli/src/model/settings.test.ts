@@ -25,10 +25,12 @@ const settings: ModelSettings = {
   gpu_layers: null,
   flash_attention: null,
   kv_type: null,
+  engine: null,
   idle_stop_s: 600,
   preload: false,
   pinned: false,
   aliases: ["helper"],
+  across: [],
   trained_context_length: 1024,
   notes: [],
 };
@@ -74,9 +76,13 @@ describe("rbee model set", () => {
     const changes = serveSettings();
     await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q8_0", "--flash-attention", "off"]);
     await place.rbee(["model", "set", "bee-tiny", "--kv-type", "auto", "--flash-attention", "auto"]);
+    await place.rbee(["model", "set", "bee-tiny", "--engine", "llama-server"]);
+    await place.rbee(["model", "set", "bee-tiny", "--engine", "auto"]);
     expect(changes).toEqual([
       { flash_attention: false, kv_type: "q8_0" },
       { flash_attention: null, kv_type: null },
+      { engine: "llama-server" },
+      { engine: null },
     ]);
     expect((await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q5_1"])).exitCode).toBe(2);
   });
@@ -139,6 +145,7 @@ describe("an explanation", () => {
         gpu_layers: null,
         flash_attention: false,
         kv_type: "f16",
+        engine: "llama-server",
         pinned: true,
         preload: true,
       },
@@ -163,7 +170,7 @@ describe("an explanation", () => {
     };
     expect(explanationText(explanation, 0).split("\n")).toEqual([
       explanation.decision.message,
-      "Settings: context 512, 2 slots, flash attention off, attention cache f16, pinned.",
+      "Settings: context 512, 2 slots, flash attention off, attention cache f16, on llama-server, pinned.",
       "At the start: failed: The file is damaged.",
       "",
       "   HIVE    VERDICT  DEVICE    NEEDS    FREE",

@@ -1,8 +1,5 @@
-import { RbeeError, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
+import { RbeeError, usualEngine, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
 import type { Engine, Fingerprint, StartingEngine } from "./engine.ts";
-
-/** What a worker runs on when nobody says otherwise. */
-export const usualEngine = "node-llama-cpp";
 
 export interface Usable {
   readonly engine: StartingEngine;
@@ -38,7 +35,8 @@ export class Engines {
     return this.all.flatMap(({ name }): EngineFact[] => {
       const found = this.#found.get(name);
       if (found === undefined) return [];
-      if (!found.usable) return [{ engine: name, version: null, where: null, backends: null, problem: found.reason }];
+      if (!found.usable)
+        return [{ engine: name, version: null, where: found.where, backends: null, problem: found.reason }];
       const { version, where, backends } = found;
       return [{ engine: name, version, where, backends: backends === undefined ? null : [...backends], problem: null }];
     });

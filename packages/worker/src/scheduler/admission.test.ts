@@ -130,6 +130,7 @@ describe("requests with one beginning", () => {
     const { ask, settle, engine, scheduler } = worker(3);
     engine.hold();
     const asks = [ask(`${shared}a`), ask(`${shared}b`), ask(`${shared}c`)];
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("the second step", () => engine.steps.length === 2);
     const [first, ...others] = asks;
@@ -158,6 +159,7 @@ describe("requests with one beginning", () => {
     const { ask, settle, engine, scheduler } = worker(3);
     engine.hold();
     const asks = [ask(`${shared}a`), ask(`${shared}b`), ask(`${shared}c`)];
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("the second step", () => engine.steps.length === 2);
     const [first, second, third] = asks;

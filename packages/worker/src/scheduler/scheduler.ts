@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { RbeeError } from "@rbee/contract";
 import type { Engine, StepWork } from "../engine/engine.ts";
 import type { Parking, Scratch } from "../parking/index.ts";
@@ -31,6 +32,9 @@ export interface Load {
   readonly queued: number;
   readonly tokensPerS: number;
 }
+
+/** A timer takes at least this long, whatever it is set to. */
+const shortestTimerMs = 1;
 
 /**
  * Continuous batching in lock-step: all running requests move one step at a time, together, in one batch. Prompts are
@@ -98,7 +102,7 @@ export class Scheduler {
     if (!continued) this.#refuseWhenBusy();
     const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
     this.#waiting.push(generation);
-    if (!this.#running) void this.#run();
+    if (!this.#running) void this.#run(this.#pace.gatherMs(request.prompt.length));
     else {
       this.#admission.wake();
       this.#options.onChange();
@@ -143,8 +147,12 @@ export class Scheduler {
     return this.#admission.parkAll(limitMs);
   }
 
-  async #run(): Promise<void> {
+  /** @param gatherMs how long others that come at the same moment are waited for. */
+  async #run(gatherMs: number): Promise<void> {
     this.#running = true;
+    await this.#admission.run();
+    this.#options.onChange();
+    await (gatherMs < shortestTimerMs ? nextTurn() : delay(gatherMs));
     for (;;) {
       this.#release();
       const admitting = this.#admission.run();

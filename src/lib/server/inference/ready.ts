@@ -4,7 +4,7 @@ import { modelNotFound } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";
 import { contextWish } from "./context-wish.ts";
 import type { InFlight } from "./in-flight.ts";
-import { countsAgainst, type Loading } from "./loading.ts";
+import { countsAgainst, hiveOf, type Loading } from "./loading.ts";
 import type { MemoryLine } from "./memory-line.ts";
 import {
   place,
@@ -57,6 +57,7 @@ const without = (fleet: FleetView, gone: ReadonlySet<string>): FleetView =>
   gone.size === 0
     ? fleet
     : {
+        ...fleet,
         hives: fleet.hives.map((hive) => ({
           ...hive,
           workers: hive.workers.filter((worker) => !gone.has(worker.workerId)),
@@ -77,7 +78,7 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, engine }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
   if (error === "model_not_found") return modelNotFound(model, known, reasons);
@@ -91,6 +92,7 @@ export function refusal(
   }
   const details = {
     reasons,
+    ...(engine === undefined ? {} : { engine }),
     ...(memory === undefined ? {} : { need_mb: memory.needMb, have_mb: memory.haveMb }),
     ...(available === undefined
       ? {}
@@ -108,6 +110,12 @@ export function refusal(
       : {
           param: device === undefined ? "backend" : "device",
           suggestion: `Choose one of ${(device === undefined ? available.backends : available.devices).join(", ")}.`,
+        }),
+    ...(engine === undefined
+      ? {}
+      : {
+          param: "engine",
+          suggestion: `Build ${engine} on a machine that has the model (\`npm run llama:build\`), or leave the engine to rbee: \`rbee model set ${model} --engine auto\`.`,
         }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
     ...(error === "model_loading" ? { retryAfterS } : {}),
@@ -152,8 +160,11 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
       tried.gone.add(decision.worker.workerId);
       return true;
     }
-    if (decision.kind !== "load" || tried.failed.has(decision.hive.hiveId)) return false;
-    const { hiveId, devices } = decision.hive;
+    if (decision.kind !== "load") return false;
+    const { devices } = decision.hive;
+    // A helper's trouble is not its main hive's.
+    const hiveId = hiveOf(error) ?? decision.hive.hiveId;
+    if (tried.failed.has(hiveId)) return false;
     tried.error = thrown;
     const have = error.details?.["have_mb"];
     const isRam = error.code === "insufficient_ram";

@@ -1,5 +1,5 @@
 import { eq } from "drizzle-orm";
-import type { KvType } from "@rbee/contract";
+import type { KvType, WorkerEngine } from "@rbee/contract";
 import { tables, type Db } from "#lib/server/db/index.ts";
 
 const { modelSettings, modelAliases } = tables;
@@ -12,11 +12,14 @@ export interface ModelDecisions {
   readonly gpuLayers: number | null;
   readonly flashAttention: boolean | null;
   readonly kvType: KvType | null;
+  readonly engine: WorkerEngine | null;
   /** Seconds; -1 never. */
   readonly idleStopS: number | null;
   readonly preload: boolean;
   readonly pinned: boolean;
   readonly aliases: readonly string[];
+  /** Ids of the hives that share it, its main one first; empty when it runs on one alone, wherever that is. */
+  readonly across: readonly string[];
 }
 
 /** Nobody decided anything. */
@@ -27,10 +30,12 @@ export const noDecisions: ModelDecisions = {
   gpuLayers: null,
   flashAttention: null,
   kvType: null,
+  engine: null,
   idleStopS: null,
   preload: false,
   pinned: false,
   aliases: [],
+  across: [],
 };
 
 export interface DecisionStore {
@@ -51,7 +56,8 @@ export function createDecisionStore(db: Db): DecisionStore {
         ]),
       );
     },
-    save(modelId, { aliases, ...row }) {
+    save(modelId, { aliases, ...decisions }) {
+      const row = { ...decisions, across: [...decisions.across] };
       db.transaction((tx) => {
         tx.insert(modelSettings)
           .values({ modelId, ...row })

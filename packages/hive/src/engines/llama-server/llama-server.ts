@@ -26,9 +26,9 @@ export class LlamaServer implements StartingEngine {
 
   async fingerprint(): Promise<Fingerprint> {
     const { path } = this;
-    if (path === null) return { usable: false, reason: "no llama-server was found on this machine" };
+    if (path === null) return { usable: false, where: null, reason: "no llama-server was found on this machine" };
     const look = await this.#lookOnce(path);
-    if ("problem" in look) return { usable: false, reason: look.problem };
+    if ("problem" in look) return { usable: false, where: path, reason: look.problem };
     const { version, devices } = look.facts;
     const backends = Object.keys(devices) as (keyof typeof devices)[];
     return { usable: true, version, where: path, backends };

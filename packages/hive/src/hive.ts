@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import type { Capabilities, Heartbeat } from "@rbee/contract";
+import { usualEngine, type Capabilities, type Heartbeat } from "@rbee/contract";
 import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
@@ -187,7 +187,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   });
   const parks = settings.parkedMb > 0;
   const engines = new Engines([
-    nodeLlamaCpp(config.workerCommand, version),
+    nodeLlamaCpp(config.workerCommand),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
     external,
   ]);

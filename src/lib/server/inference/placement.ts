@@ -1,4 +1,4 @@
-import { externalSeats, type Backend, type Device, type ErrorCode } from "@rbee/contract";
+import { externalSeats, type Backend, type Device, type Engine, type ErrorCode } from "@rbee/contract";
 import { isSpread, planSpread } from "./spread.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
@@ -43,7 +43,11 @@ export type Placement =
       readonly vanished?: Extract<Verdict, { readonly kind: "vanished" }>;
       /** What made loading fail, when that is the reason. */
       readonly failing?: Failing;
+      /** The engine that no hive with the model has, when that is the reason. */
+      readonly engine?: Engine;
       /** What there is instead, when the backend or device asked for is not. */
+      /** What to do about it, where that is not what is always to be done about this error. */
+      readonly suggestion?: string;
       readonly available?: { readonly backends: readonly string[]; readonly devices: readonly string[] };
     };
 
@@ -192,7 +196,15 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
   const [failing] = having(judgements, "failing");
   if (failing !== undefined)
     return { ...refusal, error: failing.verdict.failing.error.code, failing: failing.verdict.failing };
-  return { ...refusal, error: missing.length > 0 ? "hive_down" : "model_not_found" };
+  if (missing.length > 0) return { ...refusal, error: "hive_down" };
+  const [first] = judgements;
+  const { model } = request;
+  const pull = first === undefined ? undefined : `rbee model pull ${model} --hive ${first.hive.name}`;
+  return {
+    ...refusal,
+    error: "model_not_found",
+    ...(pull === undefined ? {} : { suggestion: `One of these machines needs its files: \`${pull}\`.` }),
+  };
 }
 
 type Helping = ReturnType<typeof planSpread>["helpers"][number];
@@ -294,6 +306,9 @@ function refuse(request: PlacementRequest, judgements: readonly Judgement[]): Pl
     };
     return { ...refusal, error: "backend_unavailable", reasons, available };
   }
+  const [lacking] = having(judgements, "no_engine");
+  if (lacking !== undefined && !soon)
+    return { ...refusal, error: "backend_unavailable", reasons, engine: lacking.verdict.asked };
   const holders = judgements.filter(
     ({ hive, verdict }) =>
       hive.models?.some(({ id }) => id === request.model) ||

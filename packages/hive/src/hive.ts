@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { usualEngine, type Capabilities, type Heartbeat } from "@rbee/contract";
+import { type Capabilities, type Heartbeat } from "@rbee/contract";
 import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";

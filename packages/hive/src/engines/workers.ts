@@ -1,8 +1,7 @@
-import { RbeeError, type Worker, type WorkerCheck, type WorkerSpawn } from "@rbee/contract";
+import { RbeeError, usualEngine, type Worker, type WorkerCheck, type WorkerSpawn } from "@rbee/contract";
 import type { WorkerAddress } from "../api/relay.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
-import { usualEngine } from "./engines.ts";
 import type { ExternalServers } from "./external/servers.ts";
 
 /** How long a broken connection may be ahead of the news that the process behind it has ended. */
@@ -46,11 +45,6 @@ export class HiveWorkers {
    * @throws {RbeeError} as `Supervisor.spawn`; `invalid_request` for a model that only an external server has.
    */
   async spawn(request: WorkerSpawn): Promise<Worker> {
-    if (request.engine === "external")
-      throw new RbeeError("invalid_request", "`engine`: rbee neither starts nor stops external servers.", {
-        param: "engine",
-        suggestion: "Start the server on that machine; its models appear by themselves.",
-      });
     try {
       return await this.#own.spawn(request);
     } catch (error) {

@@ -222,9 +222,6 @@ describe("a hive with such a server", () => {
     const { worker_id } = worker;
     await expect(hive.client.stopWorker({ params: { id: worker_id } })).rejects.toMatchObject(refused);
     await expect(hive.client.spawnWorker({ body: { model: "wasp" } })).rejects.toMatchObject(refused);
-    await expect(hive.client.spawnWorker({ body: { model: "wasp", engine: "external" } })).rejects.toMatchObject(
-      refused,
-    );
     await expect(hive.client.workerLogs({ params: { id: worker_id } })).rejects.toMatchObject({
       code: "worker_not_found",
     });

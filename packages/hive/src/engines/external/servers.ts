@@ -43,7 +43,7 @@ export class ExternalServers implements FindingEngine {
       this.#servers.length === 0
         ? "RBEE_EXTERNAL_SERVERS switches it off."
         : "No server of another program answers where they usually do.";
-    return Promise.resolve({ usable: false, reason });
+    return Promise.resolve({ usable: false, where: null, reason });
   }
 
   recover(): Promise<readonly RunningServer[]> {

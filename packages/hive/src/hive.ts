@@ -244,7 +244,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     scannedAt = systemClock.monotonic();
   };
   const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
-    if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
+    if (systemClock.monotonic() - scannedAt > rescanAfterMs) {
+      await rescan();
+      // One that was just installed shows; no heartbeat waits for a program that hangs.
+      void engines.look();
+    }
     const facts = supervisor.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
     const [{ capabilities_rev }, node, workers, lent] = await Promise.all([

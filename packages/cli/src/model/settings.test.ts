@@ -186,3 +186,41 @@ describe("an explanation", () => {
     ]);
   });
 });
+
+describe("rbee model place", () => {
+  const ids = ["1", "2"].map((digit) => `hive:00000000-0000-4000-8000-00000000000${digit}`);
+  const serveHives = () => {
+    const hives = ["attic", "cellar"].map((name, index) => ({
+      ...{ hive_id: ids[index], name, enrolment: "join_token", address: null, health: "healthy", last_seen_at: 1 },
+      ...{ version: "0.1.0", capabilities: null, node: null, workers: [], problem: null },
+    }));
+    const totals = { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 };
+    const snapshot = { ts: 1, queen: { version: "0", started_at: 1, household: "Home" }, hives, models: [], totals };
+    queen.handlers.set("GET /v1/fleet", json(200, snapshot));
+  };
+
+  it("spreads a model over the machines that are named, in that order, and lets it run on one again", async () => {
+    serveHives();
+    const changes = serveSettings(["cellar cannot take part yet: it has no llama-server."]);
+    const { exitCode, error } = await place.rbee(["model", "place", "bee-tiny", "--across", "cellar, Attic"]);
+    expect(exitCode).toBe(0);
+    expect(error).toContain("bee-tiny is spread over cellar and attic");
+    expect(error).toContain("cellar cannot take part yet");
+    expect((await place.rbee(["model", "place", "bee-tiny", "--anywhere"])).exitCode).toBe(0);
+    expect(changes).toEqual([{ across: [ids[1], ids[0]] }, { across: [] }]);
+  });
+
+  it("is wrong usage with one machine, an unknown one, both options or none", async () => {
+    serveHives();
+    const changes = serveSettings();
+    for (const wrong of [
+      ["--across", "attic"],
+      ["--across", "attic,attic"],
+      ["--across", "attic,garage"],
+      ["--across", "attic,cellar", "--anywhere"],
+      [],
+    ])
+      expect((await place.rbee(["model", "place", "bee-tiny", ...wrong])).exitCode).toBe(2);
+    expect(changes).toEqual([]);
+  });
+});

@@ -11,6 +11,8 @@ export type Fingerprint =
       readonly where: string | null;
       /** What it can compute with, if the machine has it; the hive's own backends when left out. */
       readonly backends?: readonly Backend[];
+      /** Whether it can share a model with other machines, and compute a part of theirs; false when left out. */
+      readonly spreads?: boolean;
     }
   | {
       readonly usable: false;

@@ -45,8 +45,11 @@ export class Engines {
       if (found === undefined) return [];
       if (!found.usable)
         return [{ engine: name, version: null, where: found.where, backends: null, problem: found.reason }];
-      const { version, where, backends } = found;
-      return [{ engine: name, version, where, backends: backends === undefined ? null : [...backends], problem: null }];
+      const { version, where, backends, spreads } = found;
+      const told = backends === undefined ? null : [...backends];
+      return [
+        { engine: name, version, where, backends: told, ...(spreads === true ? { spreads } : {}), problem: null },
+      ];
     });
   }
 

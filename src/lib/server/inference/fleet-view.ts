@@ -140,9 +140,10 @@ export const loanView = (
 function abilityOf(capabilities: Capabilities | null): SpreadAbility | undefined {
   const fact = capabilities?.engine_facts.find(({ engine }) => engine === "llama-server");
   if (fact === undefined) return undefined;
-  return fact.problem === null
-    ? { release: fact.version, backends: fact.backends ?? ["cpu"] }
-    : { problem: fact.problem };
+  if (fact.problem !== null) return { problem: fact.problem };
+  if (fact.spreads !== true)
+    return { problem: "its llama-server was built without that (npm run llama:build makes one)" };
+  return { release: fact.version, backends: fact.backends ?? ["cpu"] };
 }
 
 /** What placement needs to know of a hive. */

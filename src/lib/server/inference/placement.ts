@@ -44,6 +44,8 @@ export type Placement =
       /** The engine that no hive with the model has, when that is the reason. */
       readonly engine?: Engine;
       /** What there is instead, when the backend or device asked for is not. */
+      /** What to do about it, where that is not what is always to be done about this error. */
+      readonly suggestion?: string;
       readonly available?: { readonly backends: readonly string[]; readonly devices: readonly string[] };
     };
 
@@ -185,7 +187,15 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
   const [failing] = having(judgements, "failing");
   if (failing !== undefined)
     return { ...refusal, error: failing.verdict.failing.error.code, failing: failing.verdict.failing };
-  return { ...refusal, error: missing.length > 0 ? "hive_down" : "model_not_found" };
+  if (missing.length > 0) return { ...refusal, error: "hive_down" };
+  const [first] = judgements;
+  const { model } = request;
+  const pull = first === undefined ? undefined : `rbee model pull ${model} --hive ${first.hive.name}`;
+  return {
+    ...refusal,
+    error: "model_not_found",
+    ...(pull === undefined ? {} : { suggestion: `One of these machines needs its files: \`${pull}\`.` }),
+  };
 }
 
 type Helping = ReturnType<typeof planSpread>["helpers"][number];

@@ -78,10 +78,10 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available, engine }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, engine, suggestion }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
-  if (error === "model_not_found") return modelNotFound(model, known, reasons);
+  if (error === "model_not_found" && suggestion === undefined) return modelNotFound(model, known, reasons);
   if (failing !== undefined) {
     const { message, details, suggestion } = failing.error;
     return new RbeeError(failing.error.code, message, {
@@ -117,6 +117,7 @@ export function refusal(
           param: "engine",
           suggestion: `Build ${engine} on a machine that has the model (\`npm run llama:build\`), or leave the engine to rbee: \`rbee model set ${model} --engine auto\`.`,
         }),
+    ...(suggestion === undefined ? {} : { suggestion }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
     ...(error === "model_loading" ? { retryAfterS } : {}),
   });

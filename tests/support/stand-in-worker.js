@@ -93,8 +93,8 @@ process.on("disconnect", () => {
   if (fault !== "does not listen") process.exit(0);
 });
 process.on("SIGTERM", () => {});
-process.on("message", () => {
-  if (fault === "does not listen") return;
+process.on("message", (command) => {
+  if (fault === "does not listen" || command.type !== "drain") return;
   draining = true;
   goodbyeWhenDrained();
 });

@@ -101,7 +101,10 @@ export const workerMessageSchema = z.discriminatedUnion("type", [
 export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 
 /** What a hive tells its worker process over the process channel. */
-export const workerCommandSchema = z.discriminatedUnion("type", [z.object({ type: z.literal("drain") })]);
+export const workerCommandSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("drain") }),
+  z.object({ type: z.literal("threads"), threads: z.int().min(1).describe("To compute with from the next step on.") }),
+]);
 export type WorkerCommand = z.infer<typeof workerCommandSchema>;
 
 /** Whether answers are guessed from what stood before them (prompt lookup decoding). */

@@ -58,7 +58,16 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     exit(0);
   };
   const channel = openHiveChannel({
-    onCommand: () => void drain(),
+    onCommand: (command) => {
+      switch (command.type) {
+        case "drain":
+          void drain();
+          break;
+        case "threads":
+          log.info({ threads: command.threads }, "computing with another number of threads");
+          ready?.engine.useThreads(command.threads);
+      }
+    },
     onLost: () => {
       log.warn("the hive is gone");
       exitAtOnce();

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { workerMessageSchema } from "@rbee/contract";
+import { workerMessageSchema, type WorkerCommand } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import { openConnections } from "./connections.ts";
 import { tellEnd } from "./ending.ts";
@@ -52,8 +52,16 @@ class OwnWorker implements EngineProcess {
     return this.#child.pid ?? null;
   }
 
+  useThreads(threads: number): void {
+    this.#tell({ type: "threads", threads });
+  }
+
   drain(): void {
-    if (this.#child.connected) this.#child.send({ type: "drain" }, () => {});
+    this.#tell({ type: "drain" });
+  }
+
+  #tell(command: WorkerCommand): void {
+    if (this.#child.connected) this.#child.send(command, () => {});
   }
 
   /** Closes the channel, which ends a worker that still listens to it. */

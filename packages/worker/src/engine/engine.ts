@@ -166,5 +166,7 @@ export interface Engine {
   step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */
   keep(slot: number, length: number): number;
+  /** Computes with so many threads from the next step on. */
+  useThreads(threads: number): void;
   dispose(): Promise<void>;
 }

@@ -31,6 +31,7 @@ import { modelList } from "./model/list.ts";
 import { modelPull } from "./model/pull.ts";
 import { modelRemove } from "./model/remove.ts";
 import { modelSearch } from "./model/search.ts";
+import { modelPlace } from "./model/place.ts";
 import { modelAlias, modelPin, modelSet, modelShow, modelUnalias, modelUnpin } from "./model/settings.ts";
 import { programVersion } from "./program-root.ts";
 import { config } from "./queen/config.ts";
@@ -81,7 +82,7 @@ export function createProgram(): Command {
   noun(program, "job", "what takes time, and how it goes", [jobList, jobShow, jobFollow, jobCancel]);
   noun(program, "model", "the models of the household", [
     ...[modelList, modelSearch, modelPull, modelRemove],
-    ...[modelShow, modelSet, modelPin, modelUnpin, modelAlias, modelUnalias],
+    ...[modelShow, modelSet, modelPlace, modelPin, modelUnpin, modelAlias, modelUnalias],
   ]);
   noun(program, "setup", "other names of the hive commands", [
     (setup) => {

@@ -86,6 +86,10 @@ export const capabilitiesSchema = z
       .optional()
       .describe("Main memory that the workers of this hive may take in all; absent when nobody limited it."),
     worker_slots: z.int().optional().describe("Slots of a worker for which nobody chose a number."),
+    parks_conversations: z
+      .boolean()
+      .optional()
+      .describe("Whether its workers keep conversations on disk, encrypted for their users."),
     disk_free_mb: z.number().nullable(),
     backends: z.array(backendSchema).describe("Backends that a worker can really be started with on this machine."),
     devices: z.array(deviceSchema),

@@ -4,6 +4,7 @@ import { enrolmentKindSchema } from "./enrolment.ts";
 import { healthSchema, nodeTelemetrySchema, workerTelemetrySchema } from "./heartbeat.ts";
 import { hiveIdSchema, modelIdSchema, timestampSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { loanTelemetrySchema } from "./spread.ts";
 
 /** One second of a hive's past, for sparklines. */
 export const telemetrySampleSchema = z.object({
@@ -30,6 +31,7 @@ export const fleetHiveSchema = z
     /** The last telemetry; stale as soon as `health` is not `healthy`. */
     node: nodeTelemetrySchema.nullable(),
     workers: z.array(workerTelemetrySchema),
+    loans: z.array(loanTelemetrySchema).optional().describe("What it computes for workers of other hives."),
     problem: errorBodySchema.shape.error.nullable().describe("Why the queen cannot use this hive, when it cannot."),
   })
   .meta({ id: "FleetHive" });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { modelIdSchema } from "./identifiers.ts";
+import { hiveIdSchema, modelIdSchema } from "./identifiers.ts";
 
 const ownChoice = "null leaves the choice to the hive.";
 export const slotsSchema = z.int().min(1).max(64);
@@ -36,6 +36,12 @@ const values = {
     .boolean()
     .describe(
       "A pinned model is not deleted without force, never makes room for another, and does not stop when idle.",
+    ),
+  across: z
+    .array(hiveIdSchema)
+    .max(16)
+    .describe(
+      "The machines that share the model, the one with its files first; empty to run it on one, wherever it fits.",
     ),
   aliases: z.array(modelIdSchema).max(32).describe("Other names by which the whole household can ask for it."),
 };

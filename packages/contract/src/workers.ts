@@ -102,10 +102,16 @@ export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 
 /** What a hive tells its worker process over the process channel. */
 export const workerCommandSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("drain") }),
+  z.object({
+    type: z.literal("drain"),
+    limit_ms: z.number().min(0).optional().describe("When it is ended although it is not done."),
+  }),
   z.object({ type: z.literal("threads"), threads: z.int().min(1).describe("To compute with from the next step on.") }),
 ]);
 export type WorkerCommand = z.infer<typeof workerCommandSchema>;
+
+/** The header of an inference request with the key that the user's parked conversations are encrypted with. */
+export const parkingKeyHeader = "x-rbee-parking-key";
 
 /** Whether answers are guessed from what stood before them (prompt lookup decoding). */
 export const speculationSchema = z.enum(["auto", "always", "off"]);
@@ -133,6 +139,14 @@ export const workerProcessOptionsSchema = z.strictObject({
     .default("auto")
     .describe("Whether what a text repeats is guessed: where it pays, wherever it can be, or never."),
   queue_limit: z.int().min(0).default(64).describe("Requests that may wait for a slot before 503 worker_busy."),
+  parking: z
+    .strictObject({
+      folder: z.string().describe("A private folder, which all workers of the hive share."),
+      limit_mb: z.number().min(0).describe("All parked conversations together."),
+      disk_margin_mb: z.number().min(0).describe("Disk space that is left free."),
+    })
+    .optional()
+    .describe("Where conversations are kept that lose their slot; nowhere when left out."),
 });
 export type WorkerProcessOptions = z.infer<typeof workerProcessOptionsSchema>;
 

@@ -25,7 +25,7 @@ describe("a hive process", { timeout: 30_000 }, () => {
     expect(heartbeat.capabilities_rev).toBe(capabilities.capabilities_rev);
     hive.child.kill("SIGTERM");
     expect(await hive.ended).toBe(0);
-    expect(readdirSync(hive.home).sort()).toEqual(["hive.db", "hive.json", "logs", "models", "run"]);
+    expect(readdirSync(hive.home).sort()).toEqual(["hive.db", "hive.json", "logs", "models", "parked", "run"]);
     expect(readdirSync(join(hive.home, "run"))).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
-import { Engines } from "./engines/engines.ts";
+import { Engines, usualEngine } from "./engines/engines.ts";
 import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
@@ -17,7 +17,7 @@ import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
 import { HeartbeatLoop } from "./heartbeat/loop.ts";
 import { httpSender, type HeartbeatSender } from "./heartbeat/sender.ts";
-import { lockHome, makeHome } from "./home.ts";
+import { lockHome, makeHome, parkedFolder } from "./home.ts";
 import { Identity } from "./identity.ts";
 import { HiveJobs } from "./jobs/hive-jobs.ts";
 import { computeProgram } from "./loans/compute-program.ts";
@@ -25,6 +25,7 @@ import { Loans } from "./loans/loans.ts";
 import { describeModel } from "./models/describe.ts";
 import { openModels, type Models } from "./models/open.ts";
 import { logPathIn, openLog, type Logger } from "./log.ts";
+import { ParkedExpiry } from "./parked/expiry.ts";
 import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
@@ -64,6 +65,7 @@ export class Hive {
     try {
       parts = await assemble(config, unlock);
       parts.supervisor.start();
+      parts.parkedExpiry.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
       const { hiveId } = parts.identity;
@@ -116,10 +118,12 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, unlock } = this.#parts;
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, parkedExpiry, unlock } =
+      this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
     loans.close();
+    parkedExpiry.stop();
     await heartbeats.stop();
     await sender.close();
     await server.close();
@@ -137,6 +141,7 @@ interface Parts {
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly loans: Loans;
+  readonly parkedExpiry: ParkedExpiry;
   readonly server: HiveServer;
   readonly heartbeats: HeartbeatLoop;
   readonly sender: HeartbeatSender;
@@ -168,6 +173,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
+  const parks = settings.parkedMb > 0;
   const engines = new Engines([
     nodeLlamaCpp(config.workerCommand, version),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
@@ -188,6 +194,9 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     loans: () => loans.promised(),
     self: { hive_id: identity.hiveId, name: config.name },
     speculation: settings.speculation,
+    parking: parks
+      ? { folder: parkedFolder(home), limit_mb: settings.parkedMb, disk_margin_mb: settings.diskMarginMb }
+      : undefined,
     sharedMachine: config.parent === "ipc",
   });
   const loans: Loans = new Loans({
@@ -220,6 +229,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       ram_total_mb: ramTotalMb,
       memory_limit_mb: settings.memoryLimitMb,
       worker_slots: settings.workerSlots,
+      parks_conversations: parks,
       backends: [...backends],
       devices: [...devices],
       engines: engines.usable,
@@ -286,6 +296,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
+    mayHaveParkingKey: (id) => parks && supervisor.get(id).snapshot().engine === usualEngine,
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const parts: Parts = {
@@ -296,6 +307,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     models,
     jobs,
     loans,
+    parkedExpiry: new ParkedExpiry({ folder: parkedFolder(home), keepsAny: parks, clock: systemClock, log }),
     server: new HiveServer(app, relay, new LoanTunnels({ gate, loans })),
     heartbeats,
     sender,

@@ -8,10 +8,13 @@ export class HomeError extends Error {
   override readonly name = "HomeError";
 }
 
+/** Where this hive's workers keep conversations that lost their slot. */
+export const parkedFolder = (home: string): string => join(home, "parked");
+
 /** Makes the hive's folders, readable by their owner only. */
 export function makeHome(home: string): void {
   try {
-    for (const folder of [home, join(home, "models"), join(home, "logs"), join(home, "run")]) {
+    for (const folder of [home, join(home, "models"), join(home, "logs"), join(home, "run"), parkedFolder(home)]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       chmodSync(folder, 0o700);
     }

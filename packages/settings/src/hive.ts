@@ -128,6 +128,13 @@ export const hiveSettings = {
     fallback: () => undefined,
     description: "MB of main memory that the workers of this machine may take in all; all that is free when unset.",
   }),
+  parkedMb: setting({
+    env: "RBEE_PARKED_MB",
+    toml: "worker.parked_mb",
+    schema: z.coerce.number("must be a number of MB").min(0, "must be 0 (off) or more"),
+    fallback: () => 2048,
+    description: "MB of disk for conversations of stopped workers, encrypted for their users; 0 keeps none.",
+  }),
   loadTimeoutS: setting({
     env: "RBEE_LOAD_TIMEOUT",
     toml: "worker.load_timeout_s",

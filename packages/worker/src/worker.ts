@@ -1,10 +1,13 @@
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { RbeeError, toRbeeError, type WorkerProcessOptions } from "@rbee/contract";
 import type { Logger } from "pino";
 import { ActivityReporter } from "./activity.ts";
 import { createApp } from "./api/app.ts";
 import { chatAbilities } from "./api/chat-plan.ts";
 import { loadWith, type ReadyModel } from "./api/ready-model.ts";
-import { loadEngine } from "./engine/index.ts";
+import { loadEngine, type ModelFacts } from "./engine/index.ts";
+import { bindingOf, Parking, Scratch } from "./parking/index.ts";
 import { openHiveChannel } from "./hive-channel.ts";
 import { Scheduler } from "./scheduler/index.ts";
 import { serveOnSocket } from "./socket-server.ts";
@@ -12,6 +15,9 @@ import { createPromptMaker } from "./templates/chat-template.ts";
 
 /** How long running answers may take to finish once the worker is told to stop, in milliseconds. */
 const drainLimitMs = 30_000;
+/** What parking conversations may add to that, and how long before its end there must be peace. */
+const parkingLimitMs = 5_000;
+const parkingMarginMs = 500;
 /** A step of the slowest machine takes minutes at most; one that takes longer hangs, as a GPU's driver may. */
 const stepLimitMs = 5 * 60_000;
 const lookEveryMs = 5_000;
@@ -43,15 +49,18 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     process.kill(process.pid, "SIGKILL");
   };
 
-  const drain = async () => {
+  const drain = async (limitMs = drainLimitMs) => {
     if (draining) return;
     draining = true;
     log.info("draining");
+    const startedMs = performance.now();
     setTimeout(() => {
       log.warn({ limit_ms: drainLimitMs }, "answers were still running at the end of the drain limit");
       exitAtOnce();
     }, drainLimitMs).unref();
     await Promise.all([ready?.scheduler.drain(), ready?.engine.embedder.idle()]);
+    const leftMs = limitMs - parkingMarginMs - (performance.now() - startedMs);
+    await ready?.scheduler.park(Math.min(parkingLimitMs, leftMs));
     server.stop();
     await channel.sendLast({ type: "drained" });
     log.info("drained");
@@ -61,7 +70,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     onCommand: (command) => {
       switch (command.type) {
         case "drain":
-          void drain();
+          void drain(command.limit_ms);
           break;
         case "threads":
           log.info({ threads: command.threads }, "computing with another number of threads");
@@ -102,7 +111,11 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
         channel.send(message);
       },
     );
+    const isPipe = options.socket_path.startsWith("\\\\");
+    const scratch = new Scratch(isPipe ? tmpdir() : dirname(options.socket_path));
     const scheduler = new Scheduler(engine, {
+      scratch,
+      parking: openParking(options, engine.facts, scratch, log),
       queueLimit: options.queue_limit,
       nowMs: () => performance.now(),
       speculation: options.speculation,
@@ -110,7 +123,7 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
         activity.changed();
       },
       onEngineError: (error) => {
-        log.error({ err: error }, "the engine failed in a step");
+        log.error({ err: error }, "the engine failed");
       },
     });
     engine.embedder.onChange = () => {
@@ -148,5 +161,26 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     log.error({ err: error }, "the model could not be loaded");
     await channel.sendLast({ type: "failed", error: error.toBody().error });
     exit(1);
+  }
+}
+
+/** Where this worker parks conversations; null when it does not, or cannot. */
+function openParking(options: WorkerProcessOptions, facts: ModelFacts, scratch: Scratch, log: Logger): Parking | null {
+  if (options.parking === undefined) return null;
+  const { folder, limit_mb, disk_margin_mb } = options.parking;
+  const bytes = (mb: number) => mb * 1024 ** 2;
+  try {
+    const binding = bindingOf(options, facts);
+    return new Parking({
+      folder,
+      limitBytes: bytes(limit_mb),
+      marginBytes: bytes(disk_margin_mb),
+      binding,
+      scratch,
+      log,
+    });
+  } catch (error) {
+    log.warn({ err: error }, "conversations are not parked: the model's files cannot be read");
+    return null;
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type {
   Embedder,
   Engine,
@@ -54,10 +55,13 @@ export class MemoryEngine implements Engine {
   readonly kept: { slot: number; length: number }[] = [];
   samplers = 0;
   failNext = false;
+  /** States that were saved. */
+  saved = 0;
+  failLoads = false;
   readonly #states: number[][];
   #gate: { open: () => void; opened: Promise<void> } | null = null;
 
-  constructor(slots: number, options: { batchSize?: number; contextLength?: number } = {}) {
+  constructor(slots: number, options: { batchSize?: number; contextLength?: number; rewinds?: boolean } = {}) {
     this.#states = Array.from({ length: slots }, () => []);
     this.facts = {
       backend: "cpu",
@@ -68,7 +72,7 @@ export class MemoryEngine implements Engine {
       parameters: null,
       sizeBytes: 0,
       batchSize: options.batchSize ?? 64,
-      rewinds: true,
+      rewinds: options.rewinds ?? true,
       chatTemplate: null,
       release: "memory",
     } as const;
@@ -142,8 +146,25 @@ export class MemoryEngine implements Engine {
   keep(slot: number, length: number): number {
     this.kept.push({ slot, length });
     const state = this.#states[slot] ?? [];
-    state.length = length;
-    return length;
+    state.length = this.canKeep(slot, length) ? length : 0;
+    return state.length;
+  }
+
+  canKeep(slot: number, length: number): boolean {
+    return this.facts.rewinds || length === 0 || length === this.#states[slot]?.length;
+  }
+
+  saveState(slot: number, path: string): Promise<number> {
+    const text = JSON.stringify(this.#states[slot] ?? []);
+    writeFileSync(path, text);
+    this.saved++;
+    return Promise.resolve(text.length);
+  }
+
+  loadState(slot: number, path: string): Promise<void> {
+    if (this.failLoads) return Promise.reject(new Error("no such state"));
+    this.#states[slot] = JSON.parse(readFileSync(path, "utf8")) as number[];
+    return Promise.resolve();
   }
 
   dispose(): Promise<void> {

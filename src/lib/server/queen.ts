@@ -13,6 +13,7 @@ import { createHouseholdJobs, type HouseholdJobs } from "#lib/server/jobs/index.
 import { createMetrics, type Metrics } from "#lib/server/metrics/index.ts";
 import { createModels, type Models } from "#lib/server/models/index.ts";
 import { fetchThrough, hiveAgent, urlHost } from "#lib/server/network/index.ts";
+import { createParkingKeys } from "#lib/server/parking/index.ts";
 import { createProvisioning, type Machines } from "#lib/server/provisioning/index.ts";
 import { program } from "#lib/server/program/index.ts";
 import { localToken, openVault } from "#lib/server/secrets/index.ts";
@@ -120,9 +121,11 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   const household = createHousehold({ db, host: settings.host, publicUrl: settings.publicUrl });
   const usage = createUsage(db, log);
   const agent = hiveAgent();
+  const vault = openVault(home);
+  const parkingKeys = createParkingKeys({ db, vault });
   const hives = createHives({
     db,
-    vault: openVault(home),
+    vault,
     fetch: fetchThrough(agent),
     log,
     now,
@@ -157,6 +160,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     loadWaitMs: settings.loadWaitS * 1000,
     queueLimit: settings.queueLimit,
     keyName: (keyId) => accounts.keyName(keyId),
+    parkingKey: (userId) => parkingKeys.of(userId),
     record: (entry) => {
       usage.record(entry);
       metrics.observe(entry);

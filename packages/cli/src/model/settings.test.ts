@@ -29,6 +29,7 @@ const settings: ModelSettings = {
   preload: false,
   pinned: false,
   aliases: ["helper"],
+  across: [],
   trained_context_length: 1024,
   notes: [],
 };

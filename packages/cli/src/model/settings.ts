@@ -56,7 +56,10 @@ export function modelShow(parent: Command): void {
   }).action((model: string, options: CommonOptions) =>
     perform(options, async ({ connect, answer, signal }) => {
       const settings = await connect().client.modelSettings({ params: { id: model }, signal });
-      answer(settings, () => settingsText(settings));
+      // Only a model that is spread names machines.
+      const hives = settings.across.length === 0 ? [] : (await connect().client.fleet({ signal })).hives;
+      const nameOf = (id: string) => hives.find(({ hive_id }) => hive_id === id)?.name ?? id;
+      answer(settings, () => settingsText(settings, nameOf));
     }),
   );
 }

@@ -1,4 +1,4 @@
-import type { HouseholdWorker } from "@rbee/contract";
+import { spreadText, type HouseholdWorker } from "@rbee/contract";
 import type { Command } from "commander";
 import { perform, verb, type CommonOptions } from "../command.ts";
 import { formatDuration, orDash } from "../terminal/format.ts";
@@ -19,7 +19,7 @@ export function workerTable(workers: readonly HouseholdWorker[]): string {
   const rows = table(workers, [
     { title: "WORKER", cell: ({ worker_id }) => worker_id },
     { title: "MODEL", cell: ({ model }) => model },
-    { title: "HIVE", cell: ({ hive }) => hive },
+    { title: "HIVE", cell: ({ hive, spread }) => (spread === undefined ? hive : spreadText(spread)) },
     { title: "DEVICE", cell: ({ device }) => device },
     { title: "STATE", cell: ({ state }) => state },
     { title: "SLOTS", cell: (worker) => `${orDash(worker.slots_busy)}/${orDash(worker.slots_total)}`, align: "right" },

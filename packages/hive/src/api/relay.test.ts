@@ -1,12 +1,14 @@
 import { request as httpRequest } from "node:http";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../testing/eventually.ts";
-import { smallHive, token, type SmallHive } from "../testing/small-hive.ts";
+import { smallHive, token, type SmallHive, type SmallHiveOptions } from "../testing/small-hive.ts";
 
 const authorization = `Bearer ${token}`;
 
-async function readyWorker(): Promise<{ hive: SmallHive; id: string; address: string; pid: number }> {
-  const hive = await smallHive();
+async function readyWorker(
+  options: SmallHiveOptions = {},
+): Promise<{ hive: SmallHive; id: string; address: string; pid: number }> {
+  const hive = await smallHive("good", options);
   const { worker_id, pid } = await hive.spawn();
   const address = `${hive.url}/v1/workers/${encodeURIComponent(worker_id)}/v1/chat/completions`;
   return { hive, id: worker_id, address, pid: pid ?? 0 };
@@ -43,6 +45,15 @@ describe("the relay", () => {
     expect(echo.body).toBe(body);
     expect(JSON.stringify(echo.headers)).not.toContain(token);
     expect(echo.headers).not.toHaveProperty("proxy-authorization");
+  });
+
+  it("passes the key for parked conversations on to workers that may have it, and to no other", async () => {
+    for (const keepsConversations of [true, false]) {
+      const { address } = await readyWorker({ keepsConversations });
+      const headers = { authorization, "x-wish": "echo", "X-Rbee-Parking-Key": "secret" };
+      const echo = (await (await fetch(address, { method: "POST", headers, body: "{}" })).json()) as Echo;
+      expect(echo.headers["x-rbee-parking-key"]).toBe(keepsConversations ? "secret" : undefined);
+    }
   });
 
   it("takes an id with its colon as it is, and a request without a body", async () => {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { RbeeError, streamErrorEvent, toRbeeError } from "@rbee/contract";
+import { parkingKeyHeader, RbeeError, streamErrorEvent, toRbeeError } from "@rbee/contract";
 import type { Dispatcher } from "undici";
 import type { Logger } from "../log.ts";
 import type { TokenGate } from "./authentication.ts";
@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly gate: TokenGate;
   /** The connections to a worker; throws why there are none. */
   readonly connections: (workerId: string) => Dispatcher;
+  /** Whether the key for parked conversations is for this worker: only for our own, and while any are kept. */
+  readonly mayHaveParkingKey: (workerId: string) => boolean;
   /** Why a worker that was answering died; null when nobody knows. */
   readonly diedOf: (workerId: string) => Promise<RbeeError | null>;
   readonly log: Logger;
@@ -62,10 +64,11 @@ export class Relay {
   }
 
   #forward(workerId: string, path: string, request: IncomingMessage, response: ServerResponse): void {
-    const { connections, diedOf, log } = this.#options;
+    const { connections, mayHaveParkingKey, diedOf, log } = this.#options;
     const worker = connections(workerId);
     const method = request.method ?? "GET";
     const headers = passedOn(request.headers);
+    if (parkingKeyHeader in headers && !mayHaveParkingKey(workerId)) Reflect.deleteProperty(headers, parkingKeyHeader);
     const transfer = new Transfer(response, log, async () => diedOf(workerId));
     const dispatch = (body: Buffer | IncomingMessage | null) => {
       worker.dispatch({ path, method, headers, body }, transfer);

@@ -72,8 +72,11 @@ export interface EngineProcess {
   readonly connections: Dispatcher | null;
   /** Computes with so many threads of the processor from now on; engines that cannot change them leave it out. */
   useThreads?(threads: number): void;
-  /** It gets no more requests from here on: `drained` is told when it has answered the last. */
-  drain(): void;
+  /**
+   * It gets no more requests from here on: `drained` is told when it has answered the last. It is ended after `limitMs`
+   * however far it is.
+   */
+  drain(limitMs: number): void;
   /** Ends it in good order and soon; for one that has drained. */
   leave(): void;
   /** Ends it at once. */

@@ -56,8 +56,8 @@ class OwnWorker implements EngineProcess {
     this.#tell({ type: "threads", threads });
   }
 
-  drain(): void {
-    this.#tell({ type: "drain" });
+  drain(limitMs: number): void {
+    this.#tell({ type: "drain", limit_ms: limitMs });
   }
 
   #tell(command: WorkerCommand): void {

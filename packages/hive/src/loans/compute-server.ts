@@ -1,9 +1,11 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { RbeeError, type Backend } from "@rbee/contract";
+import { workerEnvironment } from "../engines/environment.ts";
+import { spawnGuarded } from "../engines/guarded-process.ts";
 import type { WorkerLogFile } from "../worker-process/log-file.ts";
 import { firstDevice } from "./device-names.ts";
-import { GuardedProcess } from "./guarded-process.ts";
 
 export interface ComputeServerOptions {
   /** Path of `ggml-rpc-server`. */
@@ -30,10 +32,10 @@ const accepted = "Accepted client connection";
  * only for as long as it is needed. It serves one connection at a time.
  */
 export class ComputeServer {
-  readonly #process: GuardedProcess;
+  readonly #process: ChildProcess;
   readonly #port: number;
 
-  private constructor(process: GuardedProcess, port: number) {
+  private constructor(process: ChildProcess, port: number) {
     this.#process = process;
     this.#port = port;
   }
@@ -58,20 +60,29 @@ export class ComputeServer {
     let ended: string | undefined;
     let listens = false;
     let started = false;
-    const child = new GuardedProcess({
-      command: [
-        ...([program, "--host", loopback, "--port", String(port)] as const),
+    const child = spawnGuarded(
+      program,
+      [
+        ...["--host", loopback, "--port", String(port)],
         ...["--threads", String(threads), "--device", firstDevice[backend]],
       ],
-      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], GGML_RPC_NO_RDMA: "1", ...env },
-      onOutput: (chunk) => {
+      workerEnvironment({ GGML_RPC_NO_RDMA: "1", ...env }),
+    );
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk: Buffer) => {
         log.write(chunk);
         listens ||= chunk.includes(accepted);
-      },
-      onEnd: (reason) => {
-        ended = reason;
-        if (started) onEnd(reason);
-      },
+      });
+    const end = (reason: string) => {
+      if (ended !== undefined) return;
+      ended = reason;
+      if (started) onEnd(reason);
+    };
+    child.on("error", () => {
+      if (child.pid === undefined) end("not started");
+    });
+    child.on("exit", (code, signal) => {
+      end(signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`);
     });
     const limit = performance.now() + startLimitMs;
     while (!listens && ended === undefined && performance.now() < limit) await knock(port);
@@ -79,12 +90,12 @@ export class ComputeServer {
       started = true;
       return new ComputeServer(child, port);
     }
-    child.kill();
+    child.kill("SIGKILL");
     return ended ?? `it did not listen within ${startLimitMs / 1_000} s`;
   }
 
   get pid(): number | null {
-    return this.#process.pid;
+    return this.#process.pid ?? null;
   }
 
   /** A connection to it, which may still be on its way. */
@@ -93,7 +104,7 @@ export class ComputeServer {
   }
 
   kill(): void {
-    this.#process.kill();
+    this.#process.kill("SIGKILL");
   }
 }
 

@@ -54,6 +54,8 @@ export interface SmallHiveOptions {
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
+  /** Default true. */
+  keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
   /** What the machine computes with; this one, and one thread for each worker, when left out. */
@@ -148,6 +150,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
+    mayHaveParkingKey: () => options.keepsConversations ?? true,
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));

@@ -13,7 +13,7 @@ import {
   type WorkerSpawn,
 } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
-import type { Engines } from "../engines/engines.ts";
+import { usualEngine, type Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";
@@ -50,6 +50,8 @@ export interface SupervisorOptions {
   readonly self: Omit<SpreadPart, "share" | "device">;
   /** Whether workers guess what a text repeats. */
   readonly speculation: WorkerProcessOptions["speculation"];
+  /** Where workers keep conversations that lose their slot; undefined when they do not. */
+  readonly parking?: WorkerProcessOptions["parking"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
 }
@@ -162,6 +164,8 @@ export class Supervisor {
         threads: alone,
         speculation,
         queue_limit: 64,
+        // Nobody else's process reads it.
+        parking: engine.name === usualEngine ? this.#options.parking : undefined,
       },
       model: {
         contextPerSlot: context.tokens,

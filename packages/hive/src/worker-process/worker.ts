@@ -369,7 +369,7 @@ export class SupervisedWorker implements HiveWorker {
       this.#process?.kill();
       return;
     }
-    this.#process?.drain();
+    this.#process?.drain(drainMs);
     this.#cancelTimer = clock.after(drainMs, () => {
       log.warn({ worker_id: this.id, drain_ms: drainMs }, `${this.id} still answered after ${drainMs} ms; ended it.`);
       this.#process?.kill();

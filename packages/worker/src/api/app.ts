@@ -6,6 +6,7 @@ import {
   completionRequestSchema,
   detokenizeRequestSchema,
   embeddingsRequestSchema,
+  parkingKeyHeader,
   parseJsonBody,
   RbeeError,
   tokenizeRequestSchema,
@@ -23,6 +24,8 @@ import { completionPlan } from "./completion-plan.ts";
 import { streamCompletion, wholeCompletion } from "./completions.ts";
 import { embeddings } from "./embeddings.ts";
 import { envelopeFor, type Envelope } from "./envelope.ts";
+import { ParkingKey } from "../parking/index.ts";
+import type { GenerationRequest } from "../scheduler/index.ts";
 import type { ReadyModel } from "./ready-model.ts";
 import { detokenize, tokenize } from "./tokens.ts";
 
@@ -135,6 +138,13 @@ function envelopeOf(
   return envelopeFor(prefix, api.model, fingerprint, context.req.header("x-request-id"));
 }
 
+/** The same plan, as the conversation of the user for whom the queen asks. */
+function owned<P extends { readonly requests: readonly GenerationRequest[] }>(plan: P, context: Context<Env>): P {
+  const parkingKey = ParkingKey.from(context.req.header(parkingKeyHeader));
+  if (parkingKey === null) return plan;
+  return { ...plan, requests: plan.requests.map((request) => ({ ...request, parkingKey })) };
+}
+
 async function chat(api: WorkerApi, context: Context<Env>): Promise<Response> {
   const request = await parseJsonBody(chatRequestSchema, context.req.raw);
   const ready = readyModel(api, request.model);
@@ -142,7 +152,7 @@ async function chat(api: WorkerApi, context: Context<Env>): Promise<Response> {
   const work = {
     scheduler,
     vocabulary: engine.vocabulary,
-    plan: chatPlan(request, engine, prompts, abilities),
+    plan: owned(chatPlan(request, engine, prompts, abilities), context),
     request,
     envelope: envelopeOf("chatcmpl", api, ready, context),
   };
@@ -170,7 +180,7 @@ async function completion(api: WorkerApi, context: Context<Env>): Promise<Respon
   const work = {
     scheduler,
     vocabulary: engine.vocabulary,
-    plan: completionPlan(request, engine),
+    plan: owned(completionPlan(request, engine), context),
     request,
     envelope: envelopeOf("cmpl", api, ready, context),
   };

@@ -12,7 +12,10 @@ export interface ModelFacts {
   readonly sizeBytes: number;
   /** Most tokens that one step takes, all slots together. */
   readonly batchSize: number;
-  /** Whether the newest tokens of a slot can always be taken back, as guesses that were wrong must be. */
+  /**
+   * Whether a slot's state can be cut after any token: not with a sliding window, nor with a recurrent model. Wrong
+   * guesses, too, must be taken back.
+   */
   readonly rewinds: boolean;
   readonly chatTemplate: string | null;
   /** The version of the library that computes, for `system_fingerprint`. */
@@ -166,6 +169,12 @@ export interface Engine {
   step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */
   keep(slot: number, length: number): number;
+  /** Whether `keep(slot, length)` would keep so much of what the slot holds. */
+  canKeep(slot: number, length: number): boolean;
+  /** Writes a slot's whole state to a file; answers its bytes. Never while a step runs. */
+  saveState(slot: number, path: string): Promise<number>;
+  /** Puts a saved state into a slot. Never while a step runs. When it rejects, the slot must be emptied with `keep(slot, 0)`. */
+  loadState(slot: number, path: string): Promise<void>;
   /** Computes with so many threads from the next step on. */
   useThreads(threads: number): void;
   dispose(): Promise<void>;

@@ -67,6 +67,7 @@ class LlamaSampler implements Sampler {
 
 /** Whether the library's calls are done one after the other, in the order in which they were made. */
 const oneThread = process.env["UV_THREADPOOL_SIZE"] === "1";
+const noTokens = new Uint32Array(0);
 const noLogits = new Uint32Array(0);
 /** Grammars that are kept read: an app asks for the same few again and again. */
 const mostGrammars = 32;
@@ -214,6 +215,27 @@ export class LlamaEngine implements Engine {
     if (partly) return length;
     context.disposeSequence(slot);
     return 0;
+  }
+
+  canKeep(slot: number, length: number): boolean {
+    const { context } = this.#native;
+    if (length <= 0 || context.getSequenceKvCacheMaxPosition(slot) === length - 1) return true;
+    const { isRecurrent, isHybrid } = this.#model.fileInsights;
+    return (
+      !isRecurrent &&
+      !isHybrid &&
+      Math.max(0, context.getSequenceKvCacheMinPosition(slot)) < length &&
+      this.#windowStillHolds(slot, length)
+    );
+  }
+
+  saveState(slot: number, path: string): Promise<number> {
+    return this.#native.context.saveSequenceStateToFile(path, slot, noTokens);
+  }
+
+  async loadState(slot: number, path: string): Promise<void> {
+    // No tokens are in the file; but the library reads the state only when there is room for some.
+    await this.#native.context.loadSequenceStateFromFile(path, slot, this.facts.contextLength);
   }
 
   /** The next token looks back one window from `length`; all of that must still be in the cache. */

@@ -28,6 +28,10 @@ export interface NativeContext {
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
   getSequenceKvCacheMinPosition(sequence: number): number;
   getSequenceKvCacheMaxPosition(sequence: number): number;
+  /** Answers the bytes written. `tokens` are kept in the file beside the state. */
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  /** Answers the tokens of the file. With room for none of them (0), the state is not read either. */
+  loadSequenceStateFromFile(path: string, sequence: number, mostTokens: number): Promise<Uint32Array>;
 }
 
 export interface NativeSamplerConfig {
@@ -112,6 +116,8 @@ export function nativeOf(model: LlamaModel, context: LlamaContext): Native {
     "removeTokenCellsFromSequence",
     "getSequenceKvCacheMinPosition",
     "getSequenceKvCacheMaxPosition",
+    "saveSequenceStateToFile",
+    "loadSequenceStateFromFile",
   ]);
   const bindings = inner(model.llama, "_bindings", [
     "AddonSampler",

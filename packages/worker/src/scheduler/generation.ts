@@ -1,5 +1,6 @@
 import type { RbeeError, Timings } from "@rbee/contract";
 import type { Constraint, Grammar, Observer, Piece, Sampler, SamplingSettings, Vocabulary } from "../engine/engine.ts";
+import type { ParkingKey } from "../parking/parking-key.ts";
 import { LogprobTrail, type SeenToken } from "../text/logprob-trail.ts";
 import { StopWatch } from "../text/stop-watch.ts";
 import { Utf8Text } from "../text/utf8-text.ts";
@@ -19,6 +20,8 @@ export interface GenerationRequest {
   readonly shown: ReadonlySet<number>;
   /** How many alternatives of each token are wanted with their probabilities; null for none of it. */
   readonly logprobs: number | null;
+  /** Whose conversation it is, when it may be parked; nobody's when left out. */
+  readonly parkingKey?: ParkingKey | null;
 }
 
 /** Looks at an answer as it grows. */

@@ -36,4 +36,12 @@ describe("PrefillPace", () => {
     pace.measured(1, 5000);
     expect(pace.budget(beside)).toBe(128);
   });
+
+  it("waits for company a fiftieth of what a prompt takes, and hardly at all", () => {
+    const pace = new PrefillPace(512);
+    expect(pace.gatherMs(1_000)).toBe(0);
+    pace.measured(100, 100);
+    expect(pace.gatherMs(100)).toBeCloseTo(2);
+    expect(pace.gatherMs(10_000)).toBe(5);
+  });
 });

@@ -1,3 +1,8 @@
+/**
+ * How long a first prompt waits for others that come at the same moment, as a share of what it will take, and at most.
+ * What comes together is computed together, from the first token to the last.
+ */
+const gathering = { share: 0.02, mostMs: 5 } as const;
 /** How long a step may take for each prompt that waits per running answer, and at most, in milliseconds. */
 const limitMs = { perWaiting: 120, most: 1000 } as const;
 
@@ -24,11 +29,21 @@ export class PrefillPace {
     this.#batchSize = batchSize;
   }
 
+  /** What one prompt token takes, in milliseconds; null before anything was measured. */
+  get msPerToken(): number | null {
+    return this.#msPerToken;
+  }
+
   /** A step that computed this many prompt tokens took this long. Short steps say little and are ignored. */
   measured(promptTokens: number, ms: number): void {
     if (promptTokens < smallest) return;
     const now = ms / promptTokens;
     this.#msPerToken = this.#msPerToken === null ? now : this.#msPerToken * (1 - weight) + now * weight;
+  }
+
+  /** How long a prompt that finds nothing running may wait for company, in milliseconds; 0 before anything was measured. */
+  gatherMs(promptTokens: number): number {
+    return Math.min(gathering.mostMs, gathering.share * promptTokens * (this.#msPerToken ?? 0));
   }
 
   /**

@@ -92,8 +92,8 @@ describe("Scheduler", () => {
     const asks = [ask("a", { max: 5 }), ask("k", { max: 5 }), ask("x", { max: 2 })];
     await settle(...asks);
     expect(asks.map((one) => one.text)).toEqual(["bcdef", "lmnop", "yz"]);
-    // The first request starts at once; the other two join at the next step.
-    expect(engine.steps.map((step) => step.size)).toEqual([1, 3, 3, 2, 2, 1]);
+    // They came together, so they start together.
+    expect(engine.steps.map((step) => step.size)).toEqual([3, 3, 2, 2, 2]);
   });
 
   it("tells since when the engine computes a step, so that one that hangs is noticed", async () => {
@@ -121,6 +121,7 @@ describe("Scheduler", () => {
     const { engine, ask, settle } = household(2, { batchSize: 8 });
     engine.hold();
     const running = ask("a");
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("the first token", () => engine.steps.length === 2);
     const long = ask("b".repeat(40));
@@ -182,6 +183,7 @@ describe("Scheduler", () => {
     const { engine, ask, settle, scheduler } = household(2);
     engine.hold();
     const [leaving, staying] = [ask("a"), ask("k")];
+    await until("the first step", () => engine.steps.length === 1);
     engine.letStepGo();
     await until("both run", () => engine.steps.length === 2);
     scheduler.cancel(leaving.generation);

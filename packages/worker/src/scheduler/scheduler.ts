@@ -1,8 +1,11 @@
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { RbeeError } from "@rbee/contract";
 import type { Engine, StepWork } from "../engine/engine.ts";
+import type { Parking, Scratch } from "../parking/index.ts";
+import { Admission } from "./admission.ts";
 import { Generation, type GenerationRequest, type Listener } from "./generation.ts";
 import { PrefillPace } from "./prefill-pace.ts";
-import { chooseSlot } from "./slot-choice.ts";
+import { emptySlot, isHeld, isIdle, type Holder, type Slot } from "./slot.ts";
 import { GuessCost, Speculation, type SpeculationMode } from "./speculation.ts";
 import { oldestEvery, planStep } from "./step-plan.ts";
 import { TokenRate } from "./token-rate.ts";
@@ -16,13 +19,10 @@ export interface SchedulerOptions {
   readonly onChange: () => void;
   /** What the engine threw, before its requests are failed. */
   readonly onEngineError: (error: unknown) => void;
-}
-
-interface Slot {
-  readonly id: number;
-  tokens: number[];
-  lastUsed: number;
-  generation: Generation | null;
+  /** For states on their way between slots and disk; nothing is shared or parked when it is left out. */
+  readonly scratch?: Scratch;
+  /** Where conversations go that lose their slot; nowhere when left out. */
+  readonly parking?: Parking | null;
 }
 
 /** How busy a worker is. */
@@ -33,10 +33,8 @@ export interface Load {
   readonly tokensPerS: number;
 }
 
-/** A slot that is taken, with the request that holds it. */
-type Holder = Slot & { generation: Generation };
-
-const isHeld = (slot: Slot): slot is Holder => slot.generation !== null;
+/** A timer takes at least this long, whatever it is set to. */
+const shortestTimerMs = 1;
 
 /**
  * Continuous batching in lock-step: all running requests move one step at a time, together, in one batch. Prompts are
@@ -50,8 +48,8 @@ export class Scheduler {
   readonly #rate = new TokenRate();
   readonly #guessCost = new GuessCost();
   readonly #waiting: Generation[] = [];
+  readonly #admission: Admission;
   #undelivered: Generation[] = [];
-  #uses = 0;
   #stepsWithPrompts = 0;
   #running = false;
   #stepStartedMs: number | null = null;
@@ -62,18 +60,29 @@ export class Scheduler {
     this.#engine = engine;
     this.#options = options;
     this.#pace = new PrefillPace(engine.facts.batchSize);
-    this.#slots = Array.from({ length: engine.facts.slots }, (_, id) => ({
-      id,
-      tokens: [],
-      lastUsed: 0,
-      generation: null,
-    }));
+    this.#slots = Array.from({ length: engine.facts.slots }, (_, id) => emptySlot(id));
+    this.#admission = new Admission({
+      engine,
+      slots: this.#slots,
+      waiting: this.#waiting,
+      pace: this.#pace,
+      scratch: options.scratch ?? null,
+      parking: options.parking ?? null,
+      nowMs: options.nowMs,
+      onEngineError: options.onEngineError,
+      begin: (slot, generation, reused) => {
+        this.#begin(slot, generation, reused);
+      },
+      giveUp: (generation) => {
+        this.#giveUp(generation);
+      },
+    });
   }
 
   load(): Load {
     return {
       slotsTotal: this.#slots.length,
-      slotsBusy: this.#slots.filter(isHeld).length,
+      slotsBusy: this.#slots.filter((slot) => !isIdle(slot)).length,
       queued: this.#waiting.length,
       tokensPerS: this.#rate.perSecond(this.#options.nowMs()),
     };
@@ -93,8 +102,11 @@ export class Scheduler {
     if (!continued) this.#refuseWhenBusy();
     const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
     this.#waiting.push(generation);
-    if (!this.#running) void this.#run();
-    else this.#options.onChange();
+    if (!this.#running) void this.#run(this.#pace.gatherMs(request.prompt.length));
+    else {
+      this.#admission.wake();
+      this.#options.onChange();
+    }
     return generation;
   }
 
@@ -102,7 +114,7 @@ export class Scheduler {
     if (this.#draining) {
       throw new RbeeError("worker_busy", "This worker is shutting down and takes no new requests.", { retryAfterS: 1 });
     }
-    const free = this.#slots.filter((slot) => !isHeld(slot)).length;
+    const free = this.#slots.filter(isIdle).length;
     if (this.#waiting.length >= free + this.#options.queueLimit) {
       throw new RbeeError("worker_busy", "All slots of this worker are busy and its queue is full.", {
         details: { slots: this.#slots.length, queued: this.#waiting.length },
@@ -115,7 +127,10 @@ export class Scheduler {
   cancel(generation: Generation): void {
     generation.cancelled = true;
     const index = this.#waiting.indexOf(generation);
-    if (index === -1) return;
+    if (index === -1) {
+      this.#admission.wake();
+      return;
+    }
     this.#waiting.splice(index, 1);
     this.#options.onChange();
   }
@@ -127,18 +142,35 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  async #run(): Promise<void> {
+  /** Parks the conversations of a drained worker, as many as it can within `limitMs`. */
+  park(limitMs: number): Promise<void> {
+    return this.#admission.parkAll(limitMs);
+  }
+
+  /** @param gatherMs how long others that come at the same moment are waited for. */
+  async #run(gatherMs: number): Promise<void> {
     this.#running = true;
+    await this.#admission.run();
+    this.#options.onChange();
+    await (gatherMs < shortestTimerMs ? nextTurn() : delay(gatherMs));
     for (;;) {
       this.#release();
-      this.#admit();
+      const admitting = this.#admission.run();
+      if (admitting !== null) {
+        this.#deliver();
+        await admitting;
+      }
       const step = this.#startStep();
       // Writing the last step's text now, while the library computes the next one, costs no time.
       this.#deliver();
       this.#options.onChange();
       if (step !== null) await step;
       // Whoever heard the end of an answer may have asked for the next one meanwhile.
-      else if (this.#waiting.length === 0) break;
+      else {
+        const arrival = this.#admission.arrival;
+        if (arrival !== null) await arrival;
+        else if (this.#waiting.length === 0) break;
+      }
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -154,32 +186,14 @@ export class Scheduler {
     }
   }
 
-  #admit(): void {
-    for (let generation = this.#waiting[0]; generation !== undefined; generation = this.#waiting[0]) {
-      const { prompt, sampling, grammar, logprobs } = generation.request;
-      const choice = chooseSlot(
-        this.#slots.filter((slot) => !isHeld(slot)),
-        prompt,
-        this.#slots.filter(isHeld).map(({ id }) => id),
-      );
-      const slot = choice === null ? undefined : this.#slots[choice.slot];
-      if (choice === null || slot === undefined) return;
-      this.#waiting.shift();
-      try {
-        const kept = this.#engine.keep(slot.id, choice.reused);
-        slot.tokens.length = kept;
-        slot.lastUsed = ++this.#uses;
-        const sampler = this.#engine.createSampler(sampling, prompt, grammar);
-        const observer = logprobs === null ? null : this.#engine.createObserver(logprobs);
-        generation.start(sampler, observer, kept, this.#options.nowMs());
-        if (this.#options.speculation !== "off" && this.#engine.facts.rewinds && generation.mayGuess)
-          generation.speculation = new Speculation(this.#options.speculation, this.#guessCost, prompt);
-        slot.generation = generation;
-      } catch (error) {
-        this.#options.onEngineError(error);
-        this.#giveUp(generation);
-      }
-    }
+  #begin(slot: Slot, generation: Generation, reused: number): void {
+    const { prompt, sampling, grammar, logprobs } = generation.request;
+    const sampler = this.#engine.createSampler(sampling, prompt, grammar);
+    const observer = logprobs === null ? null : this.#engine.createObserver(logprobs);
+    generation.start(sampler, observer, reused, this.#options.nowMs());
+    if (this.#options.speculation !== "off" && this.#engine.facts.rewinds && generation.mayGuess)
+      generation.speculation = new Speculation(this.#options.speculation, this.#guessCost, prompt);
+    slot.generation = generation;
   }
 
   /** Plans and starts one step of everything that runs; null when nothing does. */

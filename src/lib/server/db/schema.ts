@@ -62,6 +62,14 @@ export const apiKeys = sqliteTable(
   (table) => [index("api_keys_by_user").on(table.userId)],
 );
 
+/** What each person's conversations are encrypted with on the hives: with the person goes all that could read them. */
+export const parkingKeys = sqliteTable("parking_keys", {
+  userId: text("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  sealedKey: blob("sealed_key", { mode: "buffer" }).notNull(),
+});
+
 export const invitations = sqliteTable("invitations", {
   id: text().primaryKey(),
   codeHash: text("code_hash").notNull().unique(),
@@ -192,6 +200,7 @@ export const modelSettings = sqliteTable("model_settings", {
   idleStopS: integer("idle_stop_s"),
   preload: integer({ mode: "boolean" }).notNull().default(false),
   pinned: integer({ mode: "boolean" }).notNull().default(false),
+  across: text({ mode: "json" }).$type<string[]>().notNull().default([]),
 });
 
 /** Other names of models, over the whole household. */

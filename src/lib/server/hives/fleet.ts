@@ -34,6 +34,7 @@ export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
     capabilities: hive.capabilities,
     node: hive.heartbeat?.node ?? null,
     workers: workersOf(hive, forAdmin),
+    ...(hive.heartbeat?.loans === undefined ? {} : { loans: hive.heartbeat.loans }),
     problem: hive.problem?.toBody().error ?? null,
   };
 }

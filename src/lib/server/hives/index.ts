@@ -2,5 +2,6 @@ export { createHives, type HivesService } from "./hives.ts";
 export { fleetModels, hiveModels, liveWorkers, type NamesOf } from "./fleet.ts";
 export { heartbeatListener } from "./heartbeat-listener.ts";
 export type { ExpectedHive, HiveState } from "./registry.ts";
+export { urlBetween } from "./reach.ts";
 export type { HiveConnection } from "./contact.ts";
 export type * from "./types.ts";

@@ -10,7 +10,7 @@ import {
 } from "@rbee/contract";
 import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
-import type { Ask } from "./asks.ts";
+import { isConversation, type Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Where, WorkerView } from "./placement.ts";
@@ -50,6 +50,8 @@ export interface AnswerParts {
   ensureReady: EnsureReady;
   connection: (hiveId: string) => HiveConnection;
   send: Send;
+  /** What the worker may keep the conversation with; null when its hive keeps none. */
+  parkingKey: (userId: string, hiveId: string) => string | null;
   /** Where a request waits for a slot, in fair order. */
   room: WaitingRoom<WorkerView>;
   fresh: FreshWorkers;
@@ -189,11 +191,11 @@ const actualCost = (timings: TokenCounts | null): number | null =>
 async function attempt(
   parts: AnswerParts,
   { worker, leave }: Seat<WorkerView>,
-  { ask, signal, requestId, log, seated }: Attempt,
+  { ask, user, signal, requestId, log, seated }: Attempt,
   spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
-  const { connection, exchange } = send(parts, worker, { ask, requestId, leave });
+  const { connection, exchange } = send(parts, worker, { ask, user, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
@@ -252,11 +254,12 @@ async function attempt(
 function send(
   parts: AnswerParts,
   worker: WorkerView,
-  { ask, requestId, leave }: { ask: Ask; requestId: string; leave: () => void },
+  { ask, user, requestId, leave }: Pick<Attempt, "ask" | "user" | "requestId"> & { leave: () => void },
 ): { connection: HiveConnection; exchange: Exchange } {
   try {
     const connection = parts.connection(worker.hiveId);
-    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId) };
+    const parkingKey = isConversation(ask) ? parts.parkingKey(user.id, worker.hiveId) : null;
+    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId, parkingKey) };
   } catch (error) {
     leave();
     throw error;

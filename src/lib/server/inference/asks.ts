@@ -20,6 +20,9 @@ export interface Ask {
   readonly metered: boolean;
 }
 
+/** What is asked goes on from what was said before, and may be gone on with. */
+export const isConversation = ({ path }: Ask): boolean => path === "/v1/chat/completions" || path === "/v1/completions";
+
 /** An answer of which nobody said how long it may be. */
 const usualAnswerTokens = 256;
 /** What the completions API answers when nobody says. */

@@ -1,6 +1,7 @@
 import {
   contextSentence,
   RbeeError,
+  spreadText,
   type Backend,
   type PlacementExplanation,
   type PlacementVerdict,
@@ -68,6 +69,7 @@ function verdictOf(
 ): PlacementVerdict {
   if (open.length > 0) return "use";
   if (workers.some(({ state }) => state === "starting" || state === "loading")) return "wait";
+  if (verdict.kind === "unfit") return "no_backend";
   return verdict.kind === "untold" ? "starting" : verdict.kind;
 }
 
@@ -152,11 +154,14 @@ function tell(model: string, placement: Placement, { person, fleet, request, kno
       return { message, hive, backend: worker.backend, device: worker.device, worker };
     }
     case "load": {
-      const { hive, backend, device, evicts } = placement;
+      const { hive, backend, device, evicts, spread } = placement;
       const first =
         evicts.length === 0 ? "" : `, after ${modelsOf(evicts)}, which has nothing to do, was stopped there`;
       return {
-        message: `A request has ${model} loaded on ${hive.name} (${device})${first}.`,
+        message:
+          spread === undefined
+            ? `A request has ${model} loaded on ${hive.name} (${device})${first}.`
+            : `A request has ${model} spread over ${spreadText(spread.parts)}${first}.`,
         hive,
         backend,
         device,

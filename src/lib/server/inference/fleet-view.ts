@@ -1,7 +1,13 @@
-import { defaultSlots, memorySafety, type WorkerTelemetry } from "@rbee/contract";
+import {
+  defaultSlots,
+  memorySafety,
+  type Capabilities,
+  type LoanTelemetry,
+  type WorkerTelemetry,
+} from "@rbee/contract";
 import type { HiveState } from "#lib/server/hives/index.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { HiveView, WorkerView } from "./placement.ts";
+import type { HiveView, SpreadAbility, WorkerView } from "./placement.ts";
 
 /** A hive's next heartbeats may have been measured before a worker became ready. */
 const telemetryLagMs = 3_000;
@@ -100,11 +106,43 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
   };
 }
 
+/** What a hive computes for another one's worker: it takes memory, and is nobody's to stop but that worker's. */
+export const loanView = (
+  hiveId: string,
+  loan: Pick<LoanTelemetry, "loan_id" | "model" | "backend" | "device" | "device_mb" | "ram_mb" | "loaded">,
+  rss_mb: number | null,
+): WorkerView => ({
+  workerId: loan.loan_id,
+  hiveId,
+  // Not by the model's own name, since nobody can be sent there.
+  model: `a part of ${loan.model}`,
+  state: loan.loaded ? "busy" : "loading",
+  backend: loan.backend,
+  device: loan.device,
+  slotsTotal: null,
+  running: 1,
+  pinned: true,
+  promised: { deviceMb: loan.device_mb, ramMb: loan.ram_mb },
+  holds: { deviceMb: loan.device_mb / memorySafety, ramMb: rss_mb ?? loan.ram_mb / memorySafety },
+});
+
+function abilityOf(capabilities: Capabilities | null): SpreadAbility | undefined {
+  const fact = capabilities?.engine_facts.find(({ engine }) => engine === "llama-server");
+  if (fact === undefined) return undefined;
+  return fact.problem === null
+    ? { release: fact.version, backends: fact.backends ?? ["cpu"] }
+    : { problem: fact.problem };
+}
+
 /** What placement needs to know of a hive. */
 export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
   const { hiveId, name, health, capabilities, heartbeat } = hive;
   const { inFlight, fresh } = notes;
-  const reported = (heartbeat?.workers ?? []).map((worker) => workerView(hiveId, worker));
+  const reported = [
+    ...(heartbeat?.workers ?? []).map((worker) => workerView(hiveId, worker)),
+    ...(heartbeat?.loans ?? []).map((loan) => loanView(hiveId, loan, loan.rss_mb)),
+  ];
+  const spreading = abilityOf(capabilities);
   return {
     hiveId,
     name,
@@ -120,10 +158,11 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
     },
     limitMb: capabilities?.memory_limit_mb ?? null,
     usualSlots: capabilities?.worker_slots ?? defaultSlots,
+    ...(spreading === undefined ? {} : { spreading }),
     workers: [...fresh.merge(hiveId, reported), ...notes.reserved(hiveId)].map((worker) => ({
       ...worker,
       running: Math.max(worker.running, inFlight.at(worker.workerId)),
-      pinned: notes.isPinned(worker.model),
+      pinned: worker.pinned === true || notes.isPinned(worker.model),
       fresh: notes.isFresh(worker.workerId),
       yielding: notes.yields(worker.workerId),
     })),

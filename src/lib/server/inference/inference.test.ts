@@ -44,7 +44,7 @@ const refuseWith =
   };
 
 /** A small real hive: it spawns workers that are ready when the test says so, and answers chats as the test says. */
-async function startHive() {
+async function startHive(parks: boolean) {
   const hiveId = newHiveId();
   const state = {
     spawned: 0,
@@ -77,7 +77,8 @@ async function startHive() {
     const url = new URL(request.url ?? "/", "http://hive");
     const [, , , id = "", ...rest] = decodeURIComponent(url.pathname).split("/");
     request.resume();
-    if (url.pathname === "/capabilities") json(response, 200, capabilities(hiveId, [hiveModel("bee")]));
+    if (url.pathname === "/capabilities")
+      json(response, 200, { ...capabilities(hiveId, [hiveModel("bee")]), parks_conversations: parks });
     else if (request.method === "POST" && id === "") json(response, 202, worker(`worker:${++state.spawned}`));
     else if (rest.length === 0) {
       const answer = () => json(response, 200, worker(id));
@@ -101,8 +102,10 @@ async function startHive() {
   return { hiveId, state, server, port: typeof address === "object" && address !== null ? address.port : 0 };
 }
 
-async function household(options: { loadWaitMs?: number; queueLimit?: number; stallMs?: number } = {}) {
-  const hive = await startHive();
+async function household(
+  options: { loadWaitMs?: number; queueLimit?: number; stallMs?: number; parks?: boolean } = {},
+) {
+  const hive = await startHive(options.parks ?? false);
   const agent = hiveAgent();
   const usage: UsageEntry[] = [];
   const db = temporaryDatabase();
@@ -138,6 +141,7 @@ async function household(options: { loadWaitMs?: number; queueLimit?: number; st
     queueLimit: options.queueLimit ?? 100,
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
     keyName: () => "laptop",
+    parkingKey: (userId) => `key of ${userId}`,
     record: (entry) => usage.push(entry),
   });
   onTestFinished(async () => {
@@ -194,6 +198,19 @@ describe("a chat", () => {
       { status: 200, prompt_tokens: 5, cached_tokens: 2, completion_tokens: 4, hive_id: hive.hiveId, error_code: null },
     ]);
     expect(usage[0]?.time_to_first_token_ms).toBeGreaterThan(0);
+  });
+
+  it("takes its person's parking key along, to a hive that parks conversations", async () => {
+    for (const parks of [true, false]) {
+      const { chat, hive, ann } = await household({ parks });
+      const keys: unknown[] = [];
+      hive.state.chats.push((request, response, id) => {
+        keys.push(request.headers["x-rbee-parking-key"]);
+        answerWell(request, response, id);
+      });
+      await textOf(chat());
+      expect(keys).toEqual([parks ? `key of ${ann.user.id}` : undefined]);
+    }
   });
 
   it("shares one load with every other that comes meanwhile, and with those right after", async () => {

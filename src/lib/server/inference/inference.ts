@@ -48,6 +48,8 @@ export interface InferenceOptions {
   /** Longest silence of an answer, in milliseconds; a minute unless a test says otherwise. */
   stallMs?: number;
   keyName: (keyId: string) => string | null;
+  /** What a person's conversations are encrypted with where a hive keeps them; null for nobody that is known. */
+  parkingKey: (userId: string) => string | null;
   record: (entry: UsageEntry) => void;
 }
 
@@ -110,6 +112,8 @@ export function createInference(options: InferenceOptions): InferenceService {
     }
   }, lookAgainMs).unref();
   const send = createSend(agent);
+  const parkingKey = (userId: string, hiveId: string): string | null =>
+    hives.registry.find(hiveId)?.capabilities?.parks_conversations === true ? options.parkingKey(userId) : null;
   const works = ({ hiveId, workerId }: WorkerView) =>
     hives.registry.find(hiveId)?.heartbeat?.workers.some(
       // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
@@ -151,7 +155,18 @@ export function createInference(options: InferenceOptions): InferenceService {
     board.post({ requestId, person, model: request.model, lane, ending });
     try {
       return await answer(
-        { ensureReady, connection, send, room, fresh, active, works, stallMs, loadWaitMs: options.loadWaitMs },
+        {
+          ensureReady,
+          connection,
+          send,
+          parkingKey,
+          room,
+          fresh,
+          active,
+          works,
+          stallMs,
+          loadWaitMs: options.loadWaitMs,
+        },
         { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },
       );
     } catch (thrown) {

@@ -11,6 +11,7 @@ import {
 import type { Logger } from "pino";
 import type { Breaker } from "./breaker.ts";
 import { contextWish } from "./context-wish.ts";
+import { createBorrowing } from "./borrowing.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Placement, Where, WorkerView } from "./placement.ts";
 import type { Tenure } from "./tenure.ts";
@@ -74,6 +75,12 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   running: 0,
 });
 
+/** The hive that an error says it comes from, where that is another one than was asked. */
+export function hiveOf({ details }: RbeeError): string | undefined {
+  const id = details?.["hive_id"];
+  return typeof id === "string" ? id : undefined;
+}
+
 /** A load that is under way. */
 interface RunningLoad extends Pick<WorkerView, "hiveId" | "backend" | "device"> {
   /** Context that it is started with for somebody's sake; undefined for the usual. */
@@ -116,6 +123,8 @@ export function loadFailure(worker: Worker, hiveName: string): RbeeError {
 
 export function createLoading(options: {
   hive: (hiveId: string) => { client: HiveClient; name: string };
+  /** Where one hive reaches another; null when it cannot. */
+  urlBetween: (fromHiveId: string, toHiveId: string) => Promise<string | null>;
   fresh: FreshWorkers;
   tenure: Tenure;
   breaker: Breaker;
@@ -126,6 +135,7 @@ export function createLoading(options: {
   const { hive, fresh, tenure, breaker, spawnOptions, log } = options;
   const running = new Set<RunningLoad>();
   const reservations = new Set<WorkerView>();
+  const borrowing = createBorrowing({ hive, urlBetween: options.urlBetween, fresh });
   let numbered = 0;
 
   const untilReady = async (hiveId: string, workerId: string): Promise<WorkerView> => {
@@ -143,7 +153,7 @@ export function createLoading(options: {
     throw new RbeeError("worker_load_timeout", "The model did not finish loading.");
   };
 
-  const evict = async (model: string, { hive: { hiveId, name }, evicts }: Load): Promise<void> => {
+  const evict = async (model: string, { hive: { name }, evicts }: Load): Promise<void> => {
     await Promise.all(
       evicts.map(async (worker) => {
         log.info(
@@ -151,7 +161,7 @@ export function createLoading(options: {
           "worker stopped to make room",
         );
         try {
-          await hive(hiveId).client.stopWorker({
+          await hive(worker.hiveId).client.stopWorker({
             params: { id: worker.workerId },
             query: { drain_ms: evictionDrainMs },
             timeoutMs: evictionDrainMs + 10_000,
@@ -174,7 +184,12 @@ export function createLoading(options: {
     const deadline = performance.now() + (evicts.length === 0 ? usually : afterEviction);
     for (;;)
       try {
-        return await hive(hiveId).client.spawnWorker({ body });
+        if (placement.spread === undefined) return await hive(hiveId).client.spawnWorker({ body });
+        return await borrowing.spawn(
+          { context_length: placement.spread.contextLength, ...body },
+          hiveId,
+          placement.spread.helpers,
+        );
       } catch (error) {
         if (performance.now() > deadline || !tooLittle.has(toRbeeError(error).code)) throw error;
         await delay(lookAgainMs);
@@ -195,7 +210,8 @@ export function createLoading(options: {
       running: 0,
       ...memoryOf(placement),
     };
-    reservations.add(reservation);
+    const lent = (placement.spread?.helpers ?? []).map((helper) => borrowing.reservation(model, helper, ++numbered));
+    for (const each of [reservation, ...lent]) reservations.add(each);
     for (const { workerId } of placement.evicts) fresh.leaves(workerId);
     try {
       await evict(model, placement);
@@ -204,7 +220,7 @@ export function createLoading(options: {
       fresh.add({ ...viewOf(hiveId, worker), state: worker.state, ...memoryOf(placement) });
       return worker;
     } finally {
-      reservations.delete(reservation);
+      for (const each of [reservation, ...lent]) reservations.delete(each);
     }
   };
 
@@ -216,7 +232,7 @@ export function createLoading(options: {
     const ready = await untilReady(hiveId, worker.worker_id).catch((error: unknown) => {
       fresh.leaves(worker.worker_id);
       const failure = toRbeeError(error);
-      if (countsAgainst(failure)) breaker.failed(model, hiveId, failure);
+      if (countsAgainst(failure)) breaker.failed(model, hiveOf(failure) ?? hiveId, failure);
       throw error;
     });
     breaker.succeeded(model, hiveId);

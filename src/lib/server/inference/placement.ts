@@ -1,4 +1,5 @@
-import type { Backend, ErrorCode } from "@rbee/contract";
+import type { Backend, Device, ErrorCode } from "@rbee/contract";
+import { isSpread, planSpread } from "./spread.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
 import { suits } from "./suits.ts";
@@ -18,6 +19,8 @@ export type Placement =
       readonly promised: Memory;
       /** Workers with nothing to do that have to go first. */
       readonly evicts: readonly WorkerView[];
+      /** How it is spread over several hives; undefined when that one does it alone. */
+      readonly spread?: Spread;
     }
   /** It would fit once others have finished what they do. */
   | {
@@ -41,6 +44,24 @@ export type Placement =
       /** What there is instead, when the backend or device asked for is not. */
       readonly available?: { readonly backends: readonly string[]; readonly devices: readonly string[] };
     };
+
+/** A model over several hives. */
+export interface Spread {
+  /** Every hive's part, the main one first. */
+  readonly parts: readonly { readonly name: string; readonly share: number }[];
+  readonly helpers: readonly HelperPart[];
+  /** Tokens of context per slot that all of them reckon with. */
+  readonly contextLength: number;
+}
+
+/** What a hive computes for the main one. */
+export interface HelperPart {
+  readonly hive: HiveView;
+  readonly device: Pick<Device, "id" | "backend">;
+  readonly promised: Memory;
+  /** Of the model's layers, from 0 to 1. */
+  readonly share: number;
+}
 
 /** What was found about one hive. */
 export interface Judgement {
@@ -111,6 +132,7 @@ const inQuestion = (request: Where, { hives }: FleetView): readonly HiveView[] =
 
 /** What can be said about each hive as a place for a new worker, whatever runs there already. */
 export function consider(request: PlacementRequest, fleet: FleetView): Judgement[] {
+  if (isSpread(request, fleet)) return [...planSpread(request, fleet).judgements];
   return inQuestion(request, fleet).map((hive) => ({ hive, verdict: judge(request, hive) }));
 }
 
@@ -127,7 +149,66 @@ export const reasonsIn = (request: PlacementRequest, judgements: readonly Judgem
 export function place(request: PlacementRequest, fleet: FleetView): Placement {
   const hives = inQuestion(request, fleet);
   const found = request.another === true ? undefined : existing(request, hives.filter(usable));
-  return found ?? placeNew(request, consider(request, fleet));
+  if (found !== undefined) return found;
+  return isSpread(request, fleet) ? placeSpread(request, fleet) : placeNew(request, consider(request, fleet));
+}
+
+/** Where a model goes that the household wants on several hives: on all of them, or on those that are left if it fits. */
+function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
+  const { judgements, main, helpers, alone, missing } = planSpread(request, fleet);
+  const reasons = reasonsIn(request, judgements);
+  const refusal = { kind: "refuse" as const, reasons, memory: undefined, soon: false };
+  // A hive that is only just starting is part of it in a moment.
+  if (judgements.some(({ verdict }) => verdict.kind === "starting" || verdict.kind === "untold"))
+    return { ...refusal, error: "model_loading", soon: true };
+  if (main !== undefined) return spreadLoad(main, helpers);
+  if (alone !== undefined) {
+    const rest = placeNew(request, [alone]);
+    if (rest.kind !== "refuse") return rest;
+  }
+  const short = best(having(judgements, "no_memory"), ({ hive, verdict }) => [
+    verdict.haveMb - verdict.needMb,
+    hive.hiveId,
+  ]);
+  const [later] = having(judgements, "later");
+  if (short === undefined && later !== undefined)
+    return { kind: "later", hive: later.hive, frees: later.verdict.frees, reasons };
+  if (short !== undefined) {
+    const { needMb, haveMb, code } = short.verdict;
+    const memory = { needMb, haveMb: Math.floor(haveMb) };
+    return { ...refusal, error: missing.length > 0 ? "hive_down" : code, memory };
+  }
+  if (judgements.some(({ verdict }) => verdict.kind === "unfit" || verdict.kind === "no_backend"))
+    return { ...refusal, error: "backend_unavailable" };
+  const [failing] = having(judgements, "failing");
+  if (failing !== undefined)
+    return { ...refusal, error: failing.verdict.failing.error.code, failing: failing.verdict.failing };
+  return { ...refusal, error: missing.length > 0 ? "hive_down" : "model_not_found" };
+}
+
+type Helping = ReturnType<typeof planSpread>["helpers"][number];
+
+function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
+  const { hive, verdict } = main;
+  const placed = [main, ...helpers];
+  return {
+    kind: "load",
+    hive,
+    backend: verdict.device.backend,
+    device: verdict.device.id,
+    promised: verdict.need,
+    evicts: placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : [])),
+    spread: {
+      contextLength: verdict.context.tokens,
+      parts: placed.map(({ hive: { name }, verdict: { share = 0 } }) => ({ name, share })),
+      helpers: helpers.map(({ hive: helper, verdict: { device, need, share = 0 } }) => ({
+        hive: helper,
+        device,
+        promised: need,
+        share,
+      })),
+    },
+  };
 }
 
 type Of<K extends Verdict["kind"]> = Extract<Verdict, { kind: K }>;

@@ -4,7 +4,7 @@ import { modelNotFound } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";
 import { contextWish } from "./context-wish.ts";
 import type { InFlight } from "./in-flight.ts";
-import { countsAgainst, type Loading } from "./loading.ts";
+import { countsAgainst, hiveOf, type Loading } from "./loading.ts";
 import type { MemoryLine } from "./memory-line.ts";
 import {
   place,
@@ -57,6 +57,7 @@ const without = (fleet: FleetView, gone: ReadonlySet<string>): FleetView =>
   gone.size === 0
     ? fleet
     : {
+        ...fleet,
         hives: fleet.hives.map((hive) => ({
           ...hive,
           workers: hive.workers.filter((worker) => !gone.has(worker.workerId)),
@@ -152,8 +153,11 @@ export function createEnsureReady(options: ReadyOptions): EnsureReady {
       tried.gone.add(decision.worker.workerId);
       return true;
     }
-    if (decision.kind !== "load" || tried.failed.has(decision.hive.hiveId)) return false;
-    const { hiveId, devices } = decision.hive;
+    if (decision.kind !== "load") return false;
+    const { devices } = decision.hive;
+    // A helper's trouble is not its main hive's.
+    const hiveId = hiveOf(error) ?? decision.hive.hiveId;
+    if (tried.failed.has(hiveId)) return false;
     tried.error = thrown;
     const have = error.details?.["have_mb"];
     const isRam = error.code === "insufficient_ram";

@@ -24,6 +24,10 @@ function doing(workers: readonly WorkerView[]): string {
 
 const where = (device: { id: string }) => (device.id === "cpu" ? "memory" : `memory on ${device.id}`);
 
+/** `bee`, or a machine's part of it. */
+const partOf = (model: string, { share }: { readonly share?: number }) =>
+  share === undefined ? model : `its ${Math.round(share * 100)} % of ${model}`;
+
 /** A verdict as one plain clause, without a full stop. */
 export function sentence(model: string, { name, devices }: HiveView, verdict: Verdict): string {
   switch (verdict.kind) {
@@ -33,6 +37,8 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
       return `${name} has not reported yet`;
     case "untold":
       return `${name} has not told which models it has`;
+    case "unfit":
+      return `${name} ${verdict.why}`;
     case "no_model":
       return `${name} does not have ${model}`;
     case "no_backend":
@@ -45,12 +51,12 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
     case "load":
       return verdict.haveMb === null
         ? `${name} can load ${model} on ${verdict.device.id}; how much is free there cannot be measured`
-        : `${name} has ${mb(verdict.haveMb)} of ${where(verdict.device)} free, ${model} needs about ${mb(verdict.needMb)}`;
+        : `${name} has ${mb(verdict.haveMb)} of ${where(verdict.device)} free, ${partOf(model, verdict)} needs about ${mb(verdict.needMb)}`;
     case "evict":
-      return `${name} has ${mb(verdict.haveMb ?? 0)} of ${where(verdict.device)} free, ${model} needs about ${mb(verdict.needMb)}: ${modelsOf(verdict.evicts)} would be stopped, having nothing to do`;
+      return `${name} has ${mb(verdict.haveMb ?? 0)} of ${where(verdict.device)} free, ${partOf(model, verdict)} needs about ${mb(verdict.needMb)}: ${modelsOf(verdict.evicts)} would be stopped, having nothing to do`;
     case "later":
-      return `${name} has ${mb(verdict.haveMb ?? 0)} of ${where(verdict.device)} free, ${model} needs about ${mb(verdict.needMb)}: it waits while ${modelsOf(verdict.frees)} ${doing(verdict.frees)}`;
+      return `${name} has ${mb(verdict.haveMb ?? 0)} of ${where(verdict.device)} free, ${partOf(model, verdict)} needs about ${mb(verdict.needMb)}: it waits while ${modelsOf(verdict.frees)} ${doing(verdict.frees)}`;
     case "no_memory":
-      return `${name} has ${mb(verdict.haveMb)} of ${where(verdict.device)} free, ${model} needs about ${mb(verdict.needMb)}`;
+      return `${name} has ${mb(verdict.haveMb)} of ${where(verdict.device)} free, ${partOf(model, verdict)} needs about ${mb(verdict.needMb)}`;
   }
 }

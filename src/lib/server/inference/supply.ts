@@ -1,6 +1,6 @@
 import { RbeeError, type FleetModel, type PlacementExplanation } from "@rbee/contract";
 import type { Logger } from "pino";
-import { fleetModels, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
+import { fleetModels, urlBetween, type HiveState, type HivesService } from "#lib/server/hives/index.ts";
 import type { ModelsService } from "#lib/server/models/index.ts";
 import { createBreaker } from "./breaker.ts";
 import type { Person } from "#lib/server/accounts/index.ts";
@@ -18,7 +18,10 @@ import type { Readiness } from "./types.ts";
 
 export interface SupplyOptions {
   hives: Pick<HivesService, "registry" | "contact">;
-  models: Pick<ModelsService, "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads">;
+  models: Pick<
+    ModelsService,
+    "resolve" | "aliasesOf" | "isPinned" | "decisions" | "spawnOptions" | "preloads" | "spreads"
+  >;
   inFlight: InFlight;
   log: Logger;
   /** Milliseconds since 1970. */
@@ -52,7 +55,10 @@ export function createSupply(options: SupplyOptions): Supply {
   const tenure = createTenure(monotonic);
   const line = createMemoryLine(monotonic, (workerId) => tenure.readyForMs(workerId));
   // What failed with other settings is worth another try.
-  const breaker = createBreaker(now, (model) => `${model} ${JSON.stringify(decided.spawnOptions(model))}`);
+  const breaker = createBreaker(
+    now,
+    (model) => `${model} ${JSON.stringify([decided.spawnOptions(model), decided.spreads().get(model)])}`,
+  );
   const spawnOptions = (model: string) => decided.spawnOptions(model);
 
   const get = (hiveId: string): HiveState => {
@@ -63,6 +69,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const client = (hiveId: string) => hives.contact.client(get(hiveId));
   const loading = createLoading({
     hive: (hiveId) => ({ client: client(hiveId), name: get(hiveId).name }),
+    urlBetween: (from, to) => urlBetween(get(from), get(to)),
     fresh,
     tenure,
     breaker,
@@ -85,7 +92,10 @@ export function createSupply(options: SupplyOptions): Supply {
     yields: (workerId: string) => line.yields(workerId),
     reserved: (hiveId: string) => loading.reserved(hiveId),
   };
-  const fleet = (): FleetView => ({ hives: hives.registry.all().map((hive) => hiveView(hive, notes)) });
+  const fleet = (): FleetView => ({
+    hives: hives.registry.all().map((hive) => hiveView(hive, notes)),
+    across: decided.spreads(),
+  });
   const requestFor = (model: string) => ({ model, options: spawnOptions(model), failing: breaker.open(model) });
 
   const ensureReady = createEnsureReady({

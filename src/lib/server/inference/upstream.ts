@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { errorBodySchema, RbeeError } from "@rbee/contract";
+import { errorBodySchema, parkingKeyHeader, RbeeError } from "@rbee/contract";
 import type { Agent, Dispatcher } from "undici";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import type { Ask } from "./asks.ts";
@@ -38,6 +38,8 @@ export type Send = (
   ask: Ask,
   /** Names the answer, so that it can be found in the logs. */
   requestId: string,
+  /** What the worker may keep the conversation with; null when it may not. */
+  parkingKey: string | null,
 ) => Exchange;
 
 function refusal(text: string, status: number, retryAfter: string | undefined, name: string): RbeeError {
@@ -177,14 +179,19 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
 }
 
 export function createSend(agent: Agent): Send {
-  return ({ baseUrl, token, name }, workerId, ask, requestId) => {
+  return ({ baseUrl, token, name }, workerId, ask, requestId, parkingKey) => {
     const exchange = new HiveExchange(name);
     agent.dispatch(
       {
         origin: baseUrl,
         path: `/v1/workers/${encodeURIComponent(workerId)}${ask.path}`,
         method: "POST",
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "x-request-id": requestId },
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          "x-request-id": requestId,
+          ...(parkingKey === null ? {} : { [parkingKeyHeader]: parkingKey }),
+        },
         body: JSON.stringify(ask.body),
       },
       exchange,

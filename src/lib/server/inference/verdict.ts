@@ -6,15 +6,17 @@ import {
   type Backend,
   type ContextChoice,
   type Device,
+  type FreeMemory,
+  type MemoryNeed,
 } from "@rbee/contract";
 import { fewest } from "./eviction.ts";
 import { suits } from "./suits.ts";
 import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
 
-type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
+export type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
 
 /** What a device of a hive has for a new worker. */
-interface Room {
+export interface Room {
   readonly device: DeviceView;
   readonly need: Memory;
   /** What it needs of the memory that is scarcest there, and what of that is free; null when it cannot be measured. */
@@ -22,6 +24,8 @@ interface Room {
   readonly haveMb: number | null;
   /** What each slot of it would have. */
   readonly context: ContextChoice;
+  /** Of the model's layers, where it is spread over several hives. */
+  readonly share?: number;
 }
 
 /** What a hive is as a place for a new worker of a model. */
@@ -36,13 +40,15 @@ export type Verdict =
     })
   | { readonly kind: "no_backend"; readonly asked: string }
   | { readonly kind: "no_model" }
+  /** It cannot compute a part of a model for or with others. */
+  | { readonly kind: "unfit"; readonly why: string }
   | { readonly kind: "failing"; readonly failing: Failing }
   | { readonly kind: "starting" }
   /** It has not told yet which models it has. */
   | { readonly kind: "untold" }
   | { readonly kind: "down" };
 
-type Placed = Extract<Verdict, Room>;
+export type Placed = Extract<Verdict, Room>;
 
 const ram = "ram";
 const kinds = ["load", "evict", "later", "no_memory"] as const;
@@ -99,12 +105,27 @@ const leastUsedFirst = (a: WorkerView, b: WorkerView) =>
   (a.workerId < b.workerId ? -1 : 1);
 
 function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView, device: DeviceView): Placed {
-  const { options = {}, mayEvict = true } = request;
-  const pool = poolOf(device);
   const shape = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
-  const question = memoryQuestion(device.backend, options, hive.usualSlots);
+  const question = memoryQuestion(device.backend, request.options ?? {}, hive.usualSlots);
+  const sharesRam = poolOf(device) === ram;
   // Nobody waits, and nothing is stopped, for more context than is needed: what a worker gets beyond is for what is free.
-  const { device_mb, ram_mb } = memoryNeed(shape, question, pool === ram);
+  const least = memoryNeed(shape, question, sharesRam);
+  return judgeNeed(request, hive, device, least, (there) => chooseContext(shape, question, there, sharesRam));
+}
+
+/**
+ * What a device of a hive has for something that needs so much at least.
+ * @param choose how much context it gets, and so what it is promised, where so much is free.
+ */
+export function judgeNeed(
+  request: PlacementRequest,
+  hive: HiveView,
+  device: DeviceView,
+  { device_mb, ram_mb }: MemoryNeed,
+  choose: (there: FreeMemory) => ContextChoice & { readonly need: MemoryNeed },
+): Placed {
+  const { mayEvict = true } = request;
+  const pool = poolOf(device);
   const told = request.told?.get(hive.hiveId);
   const wants = [
     { pool, mb: pool === ram ? 0 : device_mb },
@@ -119,7 +140,7 @@ function judgeDevice(request: PlacementRequest, hive: HiveView, model: ModelView
     .reduce((worst, each) => (missing(each) > missing(worst) ? each : worst));
   const roomAfter = (gone: ReadonlySet<WorkerView>): Room => {
     const there = { deviceMb: pool === ram ? null : free(pool, gone), ramMb: free(ram, gone) };
-    const { need, tokens, why } = chooseContext(shape, question, there, pool === ram);
+    const { need, tokens, why } = choose(there);
     const memory = { deviceMb: need.device_mb, ramMb: need.ram_mb };
     return { device, need: memory, needMb: scarcest.needMb, haveMb: scarcest.haveMb, context: { tokens, why } };
   };
@@ -162,6 +183,16 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (failing !== undefined) return { kind: "failing", failing };
   const verdicts = devices.map((each) => judgeDevice(request, hive, model, each));
   return verdicts.reduce((one, other) => (compare(other, one) < 0 ? other : one));
+}
+
+/** MB that a device of a hive has for something new, and what it would have without idle workers; null when unknown. */
+export function roomOn(
+  hive: HiveView,
+  device: DeviceView,
+): { readonly now: number | null; readonly most: number | null } {
+  const idle = new Set(hive.workers.filter((worker) => living(worker) && mayGo(worker)));
+  const pool = poolOf(device);
+  return { now: freeOf(pool, hive, undefined, new Set()), most: freeOf(pool, hive, undefined, idle) };
 }
 
 /** Which of two devices of a hive is the better place. */

@@ -37,6 +37,10 @@ export interface WorkerView {
 /** What placement needs to know of a model on a hive. */
 export type ModelView = Pick<HiveModel, "id" | "size_bytes" | "context_length" | "memory">;
 
+/** Whether a hive can share a model with others: the release of its llama-server and what that computes on, or why it cannot. */
+export type SpreadAbility =
+  { readonly release: string | null; readonly backends: readonly Backend[] } | { readonly problem: string };
+
 /** A hive as placement sees it. */
 export interface HiveView {
   readonly hiveId: string;
@@ -52,11 +56,14 @@ export interface HiveView {
   readonly limitMb: number | null;
   /** Slots of a worker for which nobody chose a number. */
   readonly usualSlots: number;
+  readonly spreading?: SpreadAbility;
   readonly workers: readonly WorkerView[];
 }
 
 export interface FleetView {
   readonly hives: readonly HiveView[];
+  /** Ids of the hives over which the household spreads a model, its main one first, by model. */
+  readonly across?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What a request insists on; there is no silent fall-back to another. */

@@ -47,3 +47,18 @@ export function refuseImpossible(
 export function trainedContext(copies: readonly Pick<HiveModel, "context_length">[]): number | null {
   return copies.find(({ context_length }) => context_length !== null)?.context_length ?? null;
 }
+
+/**
+ * Refuses to spread a model over hives that are not there, or over fewer than two.
+ * @throws {RbeeError} `invalid_request`, `node_not_found`.
+ */
+export function refuseStrangeHives(across: readonly string[], isHive: (id: string) => boolean): void {
+  if (across.length === 1 || new Set(across).size < across.length)
+    throw new RbeeError("invalid_request", "A model is spread over two different machines at least.", {
+      param: "across",
+      suggestion: "Name two or more, the main one first; none lets rbee choose one machine.",
+    });
+  const strange = across.find((id) => !isHive(id));
+  if (strange !== undefined)
+    throw new RbeeError("node_not_found", `No machine ${strange} is in the household.`, { param: "across" });
+}

@@ -3,9 +3,10 @@ import type { Logger } from "pino";
 import { requireAdmin } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
 import type { HivesService } from "#lib/server/hives/index.ts";
-import { refuseImpossible, trainedContext } from "./limits.ts";
+import { refuseImpossible, refuseStrangeHives, trainedContext } from "./limits.ts";
 import { modelNames, type ModelNames } from "./names.ts";
 import { createDecisionStore, noDecisions, type ModelDecisions } from "./store.ts";
+import { spreadNotes } from "./spread-notes.ts";
 import { createTelling } from "./telling.ts";
 import type { ModelsService } from "./types.ts";
 
@@ -42,6 +43,7 @@ function changed(before: ModelDecisions, change: ModelSettingsUpdate, modelId: s
     idleStopS: or(change.idle_stop_s, before.idleStopS),
     preload: or(change.preload, before.preload),
     pinned: or(change.pinned, before.pinned),
+    across: or(change.across, before.across),
     aliases: [...new Set(or(change.aliases, [...before.aliases]))].filter((alias) => alias !== modelId).sort(),
   };
 }
@@ -54,6 +56,7 @@ const workerFields = [
   "flashAttention",
   "kvType",
   "idleStopS",
+  "across",
 ] as const;
 
 /** @see ModelsService */
@@ -110,7 +113,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
 
   const describe = (modelId: string, notes: readonly string[]): ModelSettings => {
     const decisions = decisionsOf(modelId);
-    const { contextLength, extendContext, slots, gpuLayers, idleStopS, preload, pinned, aliases } = decisions;
+    const { contextLength, extendContext, slots, gpuLayers, idleStopS, preload, pinned, aliases, across } = decisions;
     const trained = trainedContext(copiesOf(modelId));
     const beyond =
       contextLength !== null && trained !== null && contextLength > trained
@@ -128,8 +131,9 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
       preload,
       pinned,
       aliases: [...aliases],
+      across: [...across],
       trained_context_length: trained,
-      notes: [...beyond, ...notes],
+      notes: [...beyond, ...spreadNotes(modelId, across, hives.registry.all()), ...notes],
     };
   };
 
@@ -152,6 +156,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
       const after = changed(before, change, modelId);
       refuseImpossible(modelId, after, copiesOf(modelId));
       refuseTakenNames(modelId, after.aliases);
+      if (change.across !== undefined) refuseStrangeHives(after.across, (id) => hives.registry.find(id) !== undefined);
       store.save(modelId, after);
       decided.set(modelId, after);
       names = undefined;
@@ -176,6 +181,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
         ...(idleStopS === null ? {} : { idle_stop_s: idleStopS }),
       };
     },
+    spreads: () => new Map([...decided].flatMap(([id, { across }]) => (across.length > 1 ? [[id, across]] : []))),
     preloads: () => [...decided].filter(([, { preload }]) => preload).map(([modelId]) => modelId),
     start() {
       timer = setInterval(() => {

@@ -17,6 +17,8 @@ export interface ModelDecisions {
   readonly preload: boolean;
   readonly pinned: boolean;
   readonly aliases: readonly string[];
+  /** Ids of the hives that share it, its main one first; empty when it runs on one alone, wherever that is. */
+  readonly across: readonly string[];
 }
 
 /** Nobody decided anything. */
@@ -31,6 +33,7 @@ export const noDecisions: ModelDecisions = {
   preload: false,
   pinned: false,
   aliases: [],
+  across: [],
 };
 
 export interface DecisionStore {
@@ -51,7 +54,8 @@ export function createDecisionStore(db: Db): DecisionStore {
         ]),
       );
     },
-    save(modelId, { aliases, ...row }) {
+    save(modelId, { aliases, ...decisions }) {
+      const row = { ...decisions, across: [...decisions.across] };
       db.transaction((tx) => {
         tx.insert(modelSettings)
           .values({ modelId, ...row })

@@ -25,6 +25,8 @@ export interface ModelsService extends Models {
   decisions(modelId: string): ModelDecisions;
   /** What a worker of this model is started with, beside where. */
   spawnOptions(modelId: string): Omit<WorkerSpawn, "model" | "backend" | "device">;
+  /** The hives that models are spread over, the main one first, by model; those that run on one alone are not in it. */
+  spreads(): ReadonlyMap<string, readonly string[]>;
   /** The models that are to be loaded when the queen starts. */
   preloads(): readonly string[];
   /** Begins to tell hives that missed a change. */

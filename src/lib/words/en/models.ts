@@ -170,6 +170,9 @@ export const models = {
       idleAfter: (time: string) => `${time} without work`,
       aliases: "Other names",
       aliasesHint: "Apps may ask for it by these. Separated by commas.",
+      across: "Machines that share it",
+      acrossHint:
+        "Choose two or more for a model that is too big for one; each computes as much of it as it has room for. None: it runs on one, wherever it fits.",
       preload: "Load it when the queen starts",
       pinned: "Pin it: it is not deleted, does not stop when idle, and makes room for no other",
       save: "Save",

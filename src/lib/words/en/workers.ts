@@ -25,6 +25,7 @@ export const workers = {
   stopsIn: (span: string) => `stops in ${span}`,
   neverStops: "stays loaded",
   phone: (device: string, memory: string, uptime: string) => `${device} · ${memory} · up ${uptime}`,
+  lends: (model: string, machine: string, memory: string) => `Computes a part of ${model} for ${machine} · ${memory}`,
   restarted: (count: number) => (count === 1 ? "started again once" : `started again ${count} times`),
   comesBack: "It crashed and is being started again.",
   lastLines: "What it said last",
@@ -59,6 +60,7 @@ export const workers = {
   },
   work: { dismiss: "Close" },
   one: {
+    spread: "Shared by",
     back: "Workers",
     gone: "This worker runs no more. Its log is kept on its machine for a while.",
     check: "Ask it how it is",

@@ -1,20 +1,10 @@
 import { toRbeeError, type ModelSource } from "@rbee/contract";
 import { narrate, secrets } from "@rbee/jobs";
-import type { HivesService, HiveState } from "#lib/server/hives/index.ts";
-import { addressTowards, isLoopbackHost, urlHost } from "#lib/server/network/index.ts";
+import { urlBetween, type HivesService, type HiveState } from "#lib/server/hives/index.ts";
 import type { Holder } from "./household-models.ts";
 
 /** A hive that does not know a file's SHA-256 yet reads the whole file first. */
 const grantLimitMs = 120_000;
-
-/** Where the hive of `target` reaches another one; null when it cannot. */
-async function urlFrom(target: HiveState, { host, port }: HiveState): Promise<string | null> {
-  if (host === null || port === null) return null;
-  // What is on the queen's own machine is called otherwise from anywhere else.
-  const isHere = isLoopbackHost(host) && target.host !== null && !isLoopbackHost(target.host);
-  const address = isHere && target.host !== null ? await addressTowards(target.host) : host;
-  return address === null ? null : `http://${urlHost(address)}:${port}`;
-}
 
 /** Asks hives that have a model for leave to let `target` fetch it there; one that gives none is left out, and told of. */
 export async function sourcesFor(
@@ -25,7 +15,7 @@ export async function sourcesFor(
 ): Promise<ModelSource[]> {
   const ask = async ({ hive, model }: Holder): Promise<ModelSource[]> => {
     try {
-      const url = await urlFrom(target, hive);
+      const url = await urlBetween(target, hive);
       if (url === null) return [];
       const call = { params: { id: model.id }, timeoutMs: grantLimitMs, signal };
       const { token, files } = await contact.client(hive).grantModel(call);

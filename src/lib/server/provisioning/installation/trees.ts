@@ -20,7 +20,7 @@ function foldersOf(layout: Layout): string[] {
     return levels === 0 ? [] : [...above(parent, levels - 1), path];
   };
   const parent = layout.program.slice(0, Math.max(1, layout.program.lastIndexOf("/")));
-  const inside = ["models", "logs", "run"].map((name) => `${layout.hive}/${name}`);
+  const inside = ["models", "logs", "run", "parked"].map((name) => `${layout.hive}/${name}`);
   return [...new Set([...above(layout.hive, 4), ...inside, ...above(parent, 2)])];
 }
 
@@ -53,7 +53,7 @@ export function makeFoldersScript(layout: Layout, archiveName: string | null): s
   return `umask 077
 mkdir -p -- ${quote(layout.hive)} || exit 1
 cd -- ${quote(layout.hive)} || exit 1
-chmod 700 . && mkdir -p models logs run || exit 1
+chmod 700 . && mkdir -p models logs run parked || exit 1
 for left in ${leftoverPatterns.join(" ")}; do ${keep}rm -rf -- "$left"; done
 umask 022
 mkdir -p -- "$(dirname -- ${quote(layout.program)})"`;
@@ -128,6 +128,7 @@ export function undoFirstScript(layout: Layout, before: Standing, trees: readonl
 rm -f -- current previous hive.lock service.pid hive.db hive.db-wal hive.db-shm
 [ ${before.folders.includes(layout.logs) ? "1" : "0"} = 1 ] || rm -rf -- ./logs
 [ ${before.folders.includes(`${layout.hive}/run`) ? "1" : "0"} = 1 ] || rm -rf -- ./run
+[ ${before.folders.includes(`${layout.hive}/parked`) ? "1" : "0"} = 1 ] || rm -rf -- ./parked
 }
 ${before.hasProgram ? ":" : `rm -f -- ${quote(layout.program)}`}
 ${made.length === 0 ? ":" : `for folder in ${made.map(quote).join(" ")}; do rmdir -- "$folder" 2>/dev/null; done`}

@@ -62,7 +62,7 @@ export function removeScript(
       "hive.db-wal",
       "hive.db-shm",
     ],
-    ...["logs", "run", ...(removeModels ? ["models"] : [])],
+    ...["logs", "run", "parked", ...(removeModels ? ["models"] : [])],
   ];
   const paths = [...names.map((name) => `${hive}/${name}`), ...(source ? [layout.source] : [])];
   return `for path in ${paths.map(quote).join(" ")}; do

@@ -48,6 +48,7 @@ export const actions: Actions = {
         idle_stop_s: numberOf(form, "idle_stop_s"),
         preload: form.has("preload"),
         pinned: form.has("pinned"),
+        across: form.getAll("across").map(String),
         aliases: textOf(form, "aliases")
           .split(/[\s,]+/u)
           .filter((name) => name !== ""),

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
 import type { FleetHive, HouseholdWorker, Loan } from "@rbee/contract";
+import { computeProgramBeside } from "../../packages/hive/src/engines/programs.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatEvents, neverEnding, type StreamEvent } from "../support/chat-stream.ts";
 import { expectFault } from "../support/fault.ts";
@@ -15,11 +16,15 @@ import { createNetwork, type NetworkPlace, type TestNetwork } from "../support/s
 import { run } from "../support/ssh-host/run.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const whyNot =
-  whyNoNamespaces ??
-  (llamaServerPath === null || !existsSync(join(dirname(llamaServerPath), "ggml-rpc-server"))
-    ? "llama-server and ggml-rpc-server are not built: npm run llama:build"
-    : null);
+function whyNoSharing(): string | null {
+  const toBuild = "`npm run llama:build` makes them";
+  if (llamaServerPath === null) return `llama-server and ggml-rpc-server are not here; ${toBuild}`;
+  if (computeProgramBeside(llamaServerPath) === null) return `no ggml-rpc-server lies beside llama-server; ${toBuild}`;
+  const help = execFileSync(llamaServerPath, ["--help"], { encoding: "utf8", timeout: 10_000 });
+  return help.includes("--rpc") ? null : `this llama-server cannot share models; ${toBuild}`;
+}
+
+const whyNot = whyNoNamespaces ?? whyNoSharing();
 const names = ["attic", "cellar"] as const;
 type Name = (typeof names)[number];
 const model = "bee-tiny";

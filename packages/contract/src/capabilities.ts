@@ -62,6 +62,10 @@ export const engineFactSchema = z
       .array(backendSchema)
       .nullable()
       .describe("What it can compute with where the machine has it; null for the hive's own backends."),
+    spreads: z
+      .boolean()
+      .optional()
+      .describe("Whether it can share a model with other machines, and compute a part of theirs."),
     problem: z.string().nullable().describe("Why it cannot be used on this machine; null when it can."),
   })
   .meta({ id: "EngineFact" });

@@ -23,6 +23,11 @@ export type Backend = z.infer<typeof backendSchema>;
 
 export const engineSchema = z.enum(["node-llama-cpp", "llama-server", "external"]).meta({ id: "Engine" });
 export type Engine = z.infer<typeof engineSchema>;
+/** Engines that hives start workers with. */
+export const workerEngineSchema = engineSchema.exclude(["external"]).meta({ id: "WorkerEngine" });
+export type WorkerEngine = z.infer<typeof workerEngineSchema>;
+/** What a worker runs on when nobody says otherwise; every hive has it. */
+export const usualEngine = "node-llama-cpp" satisfies WorkerEngine;
 
 /** The version of the queen–hive protocol. Both sides refuse another one with `hive_version_mismatch`. */
 export const apiVersion = "v1";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hiveIdSchema, modelIdSchema } from "./identifiers.ts";
+import { hiveIdSchema, modelIdSchema, workerEngineSchema } from "./identifiers.ts";
 
 const ownChoice = "null leaves the choice to the hive.";
 export const slotsSchema = z.int().min(1).max(64);
@@ -28,6 +28,9 @@ const values = {
     .describe(
       "How the attention cache is kept: q8_0 takes about half the memory of f16 and q4_0 about a quarter, at some cost in quality; null is f16.",
     ),
+  engine: workerEngineSchema
+    .nullable()
+    .describe("What workers run on; null is node-llama-cpp. Only hives that have the engine are places for the model."),
   idle_stop_s: idleStopSchema
     .nullable()
     .describe(`Seconds without work after which a worker stops, -1 never; ${ownChoice}`),

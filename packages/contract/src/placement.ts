@@ -3,7 +3,14 @@ import { contextChoiceSchema } from "./context-choice.ts";
 import { errorBodySchema } from "./errors.ts";
 import { healthSchema } from "./heartbeat.ts";
 import { kvTypeSchema } from "./model-settings.ts";
-import { backendSchema, hiveIdSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
+import {
+  backendSchema,
+  hiveIdSchema,
+  modelIdSchema,
+  timestampSchema,
+  workerEngineSchema,
+  workerIdSchema,
+} from "./identifiers.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const evictionSchema = z.object({
@@ -23,7 +30,20 @@ export type PlacementKind = z.infer<typeof placementKindSchema>;
 
 /** Why a hive is a place for a model, or why it is not. */
 export const placementVerdictSchema = z
-  .enum(["use", "wait", "load", "evict", "later", "no_memory", "no_backend", "no_model", "failing", "starting", "down"])
+  .enum([
+    "use",
+    "wait",
+    "load",
+    "evict",
+    "later",
+    "no_memory",
+    "no_backend",
+    "no_engine",
+    "no_model",
+    "failing",
+    "starting",
+    "down",
+  ])
   .meta({ id: "PlacementVerdict" });
 export type PlacementVerdict = z.infer<typeof placementVerdictSchema>;
 
@@ -86,6 +106,7 @@ export const placementExplanationSchema = z
       gpu_layers: z.int().nullable(),
       flash_attention: z.boolean().nullable(),
       kv_type: kvTypeSchema.nullable(),
+      engine: workerEngineSchema.nullable(),
       pinned: z.boolean(),
       preload: z.boolean(),
     }),

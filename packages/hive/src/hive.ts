@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import type { Capabilities, Heartbeat } from "@rbee/contract";
+import { usualEngine, type Capabilities, type Heartbeat } from "@rbee/contract";
 import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
@@ -9,7 +9,7 @@ import { LoanTunnels } from "./api/loan-tunnels.ts";
 import { HiveServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import type { HiveConfig } from "./config.ts";
-import { Engines, usualEngine } from "./engines/engines.ts";
+import { Engines } from "./engines/engines.ts";
 import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
@@ -175,7 +175,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   );
   const parks = settings.parkedMb > 0;
   const engines = new Engines([
-    nodeLlamaCpp(config.workerCommand, version),
+    nodeLlamaCpp(config.workerCommand),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
   ]);
   const supervisor: Supervisor = new Supervisor({

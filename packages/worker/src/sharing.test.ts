@@ -66,6 +66,24 @@ describe("people with one system prompt", () => {
     }
   }, 60_000);
 
+  it("get the same state, to the last bit, as in the slot in which it was computed", async () => {
+    const single = await readyWorker({ slots: 1 });
+    try {
+      const system = systemPrompt("Eve's bee");
+      const seen = async (of: TestWorker) => {
+        await ask(system, "Hello", of);
+        const reply = await of.chat({ ...bodyOf(system, "Tell me a story"), logprobs: true, top_logprobs: 5 });
+        const answer = chatCompletionSchema.parse(JSON.parse(reply.body));
+        return { cached: answer.timings?.cache_n, logprobs: answer.choices[0]?.logprobs };
+      };
+      const [own, copied] = [await seen(single), await seen(worker)];
+      expect(own.cached).toBeGreaterThan(450);
+      expect(copied).toEqual(own);
+    } finally {
+      await single.stop();
+    }
+  }, 30_000);
+
   it("have it from one who is being answered", async () => {
     const system = systemPrompt("Ben's bee");
     const running = await worker.stream({

@@ -68,6 +68,21 @@ function gpuOf({ capabilities }: FleetHive, name: string): Finding[] {
   ];
 }
 
+/** Programs that were found there and do not do what they are for. */
+function brokenEngines({ capabilities }: FleetHive, name: string): Finding[] {
+  return (capabilities?.engine_facts ?? []).flatMap(({ engine, where, problem }) =>
+    problem === null || where === null
+      ? []
+      : [
+          warn(
+            name,
+            `its ${engine} cannot be used: ${problem}`,
+            "Mend or remove that program, or build another with `npm run llama:build` there; models run without it too.",
+          ),
+        ],
+  );
+}
+
 /** Asks a hive from here: it may answer us and not the queen, or the other way round. */
 async function reached(hive: FleetHive, name: string): Promise<Finding[]> {
   if (hive.address === null) return [];
@@ -123,10 +138,14 @@ async function hiveFindings(hive: FleetHive, queenVersion: string): Promise<read
   for (const { model, state, error } of hive.workers)
     if (state === "failed")
       wrong.push(warn(name, `${model} failed: ${error?.message ?? "unknown why"}`, error?.suggestion ?? `${log}.`));
-  wrong.push(...gpuOf(hive, name), ...(await reached(hive, name)));
+  wrong.push(...gpuOf(hive, name), ...brokenEngines(hive, name), ...(await reached(hive, name)));
   if (wrong.length > 0) return wrong;
   const models = hive.capabilities?.models.length ?? 0;
-  return [ok(name, `${hive.health}, rbee ${hive.version ?? "?"}, ${models} ${models === 1 ? "model" : "models"}`)];
+  const engines = (hive.capabilities?.engine_facts ?? []).flatMap(({ engine, version, problem }) =>
+    problem === null && version !== null ? [`, ${engine} ${version}`] : [],
+  );
+  const what = `${models} ${models === 1 ? "model" : "models"}${engines.join("")}`;
+  return [ok(name, `${hive.health}, rbee ${hive.version ?? "?"}, ${what}`)];
 }
 
 /** Every hive as the queen sees it, and asked from here. */

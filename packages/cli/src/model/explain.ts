@@ -38,13 +38,14 @@ function detail({ context, breaker, workers, evicts }: PlacementExplanation["hiv
 
 /** An explanation for people: the decision, the machines in a table, and why each is a place or is not. */
 export function explanationText({ decision, hives, settings, preload }: PlacementExplanation, now: number): string {
-  const { context_length, slots, gpu_layers, flash_attention, kv_type, pinned } = settings;
+  const { context_length, slots, gpu_layers, flash_attention, kv_type, engine, pinned } = settings;
   const decided = [
     ...(context_length === null ? [] : [`context ${context_length}`]),
     ...(slots === null ? [] : [`${slots} slots`]),
     ...(gpu_layers === null ? [] : [`${gpu_layers} layers on the GPU`]),
     ...(flash_attention === null ? [] : [`flash attention ${flash_attention ? "on" : "off"}`]),
     ...(kv_type === null ? [] : [`attention cache ${kv_type}`]),
+    ...(engine === null ? [] : [`on ${engine}`]),
     ...(pinned ? ["pinned"] : []),
   ];
   const machines = table(hives, [

@@ -16,6 +16,7 @@ export function settingsText(settings: ModelSettings, nameOf: (hiveId: string) =
     ["GPU layers", gpu_layers === null ? "auto: all of them" : String(gpu_layers)],
     ["flash attention", flash === null ? "auto: as the engine chooses" : flash ? "on" : "off"],
     ["attention cache", kv ?? "auto: f16"],
+    ["engine", settings.engine ?? "auto: node-llama-cpp"],
     [
       "stops when idle",
       pinned ? "never: it is pinned" : idle_stop_s === null ? "as the hive chooses" : span(idle_stop_s),

@@ -25,6 +25,7 @@ const settings: ModelSettings = {
   gpu_layers: null,
   flash_attention: null,
   kv_type: null,
+  engine: null,
   idle_stop_s: 600,
   preload: false,
   pinned: false,
@@ -75,9 +76,13 @@ describe("rbee model set", () => {
     const changes = serveSettings();
     await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q8_0", "--flash-attention", "off"]);
     await place.rbee(["model", "set", "bee-tiny", "--kv-type", "auto", "--flash-attention", "auto"]);
+    await place.rbee(["model", "set", "bee-tiny", "--engine", "llama-server"]);
+    await place.rbee(["model", "set", "bee-tiny", "--engine", "auto"]);
     expect(changes).toEqual([
       { flash_attention: false, kv_type: "q8_0" },
       { flash_attention: null, kv_type: null },
+      { engine: "llama-server" },
+      { engine: null },
     ]);
     expect((await place.rbee(["model", "set", "bee-tiny", "--kv-type", "q5_1"])).exitCode).toBe(2);
   });
@@ -140,6 +145,7 @@ describe("an explanation", () => {
         gpu_layers: null,
         flash_attention: false,
         kv_type: "f16",
+        engine: "llama-server",
         pinned: true,
         preload: true,
       },
@@ -164,7 +170,7 @@ describe("an explanation", () => {
     };
     expect(explanationText(explanation, 0).split("\n")).toEqual([
       explanation.decision.message,
-      "Settings: context 512, 2 slots, flash attention off, attention cache f16, pinned.",
+      "Settings: context 512, 2 slots, flash attention off, attention cache f16, on llama-server, pinned.",
       "At the start: failed: The file is damaged.",
       "",
       "   HIVE    VERDICT  DEVICE    NEEDS    FREE",
@@ -178,5 +184,43 @@ describe("an explanation", () => {
       "  Attic gives 8192 tokens.",
       "  the last 3 loads failed: The file is damaged. It is left alone for 30 s.",
     ]);
+  });
+});
+
+describe("rbee model place", () => {
+  const ids = ["1", "2"].map((digit) => `hive:00000000-0000-4000-8000-00000000000${digit}`);
+  const serveHives = () => {
+    const hives = ["attic", "cellar"].map((name, index) => ({
+      ...{ hive_id: ids[index], name, enrolment: "join_token", address: null, health: "healthy", last_seen_at: 1 },
+      ...{ version: "0.1.0", capabilities: null, node: null, workers: [], problem: null },
+    }));
+    const totals = { tokens_per_s: 0, requests_running: 0, requests_waiting: 0, jobs_running: 0 };
+    const snapshot = { ts: 1, queen: { version: "0", started_at: 1, household: "Home" }, hives, models: [], totals };
+    queen.handlers.set("GET /v1/fleet", json(200, snapshot));
+  };
+
+  it("spreads a model over the machines that are named, in that order, and lets it run on one again", async () => {
+    serveHives();
+    const changes = serveSettings(["cellar cannot take part yet: it has no llama-server."]);
+    const { exitCode, error } = await place.rbee(["model", "place", "bee-tiny", "--across", "cellar, Attic"]);
+    expect(exitCode).toBe(0);
+    expect(error).toContain("bee-tiny is spread over cellar and attic");
+    expect(error).toContain("cellar cannot take part yet");
+    expect((await place.rbee(["model", "place", "bee-tiny", "--anywhere"])).exitCode).toBe(0);
+    expect(changes).toEqual([{ across: [ids[1], ids[0]] }, { across: [] }]);
+  });
+
+  it("is wrong usage with one machine, an unknown one, both options or none", async () => {
+    serveHives();
+    const changes = serveSettings();
+    for (const wrong of [
+      ["--across", "attic"],
+      ["--across", "attic,attic"],
+      ["--across", "attic,garage"],
+      ["--across", "attic,cellar", "--anywhere"],
+      [],
+    ])
+      expect((await place.rbee(["model", "place", "bee-tiny", ...wrong])).exitCode).toBe(2);
+    expect(changes).toEqual([]);
   });
 });

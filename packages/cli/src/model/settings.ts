@@ -1,4 +1,11 @@
-import { kvTypeSchema, type KvType, type ModelSettings, type ModelSettingsUpdate } from "@rbee/contract";
+import {
+  kvTypeSchema,
+  workerEngineSchema,
+  type KvType,
+  type ModelSettings,
+  type ModelSettingsUpdate,
+  type WorkerEngine,
+} from "@rbee/contract";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { perform, verb, type CommonOptions, type Context } from "../command.ts";
@@ -12,6 +19,7 @@ interface SetOptions extends CommonOptions {
   readonly gpuLayers?: number | "auto";
   readonly flashAttention?: "on" | "off" | "auto";
   readonly kvType?: KvType | "auto";
+  readonly engine?: WorkerEngine | "auto";
   readonly idle?: number | "auto";
   readonly preload?: boolean;
 }
@@ -73,6 +81,7 @@ export function modelSet(parent: Command): void {
       "rbee model set mistral-7b --gpu-layers 20 --idle never --preload",
       "rbee model set mistral-7b --context auto --gpu-layers auto",
       "rbee model set mistral-7b --kv-type q8_0 --flash-attention on",
+      "rbee model set mistral-7b --engine llama-server",
     ],
   })
     .option("--context <tokens>", "tokens of context per slot, or auto", numberOr({ auto: "auto" }, 64, 1_048_576))
@@ -93,6 +102,12 @@ export function modelSet(parent: Command): void {
         "how the attention cache is kept: q8_0 and q4_0 take less memory than f16",
       ).choices([...kvTypeSchema.options, "auto"]),
     )
+    .addOption(
+      new Option("--engine <name>", "what it runs on; only machines that have it run the model then").choices([
+        ...workerEngineSchema.options,
+        "auto",
+      ]),
+    )
     .option(
       "--idle <seconds>",
       "stop after so long without work, or never, or auto",
@@ -109,6 +124,7 @@ export function modelSet(parent: Command): void {
           gpuLayers,
           flashAttention,
           kvType,
+          engine,
           idle,
           preload,
         } = options;
@@ -120,6 +136,7 @@ export function modelSet(parent: Command): void {
           ...(flashAttention === undefined
             ? {}
             : { flash_attention: flashAttention === "auto" ? null : flashAttention === "on" }),
+          ...(engine === undefined ? {} : { engine: engine === "auto" ? null : engine }),
           ...(kvType === undefined ? {} : { kv_type: kvType === "auto" ? null : kvType }),
           ...(idle === undefined ? {} : { idle_stop_s: chosen(idle) }),
           ...(preload === undefined ? {} : { preload }),

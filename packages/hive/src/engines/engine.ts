@@ -11,9 +11,13 @@ export type Fingerprint =
       readonly where: string | null;
       /** What it can compute with, if the machine has it; the hive's own backends when left out. */
       readonly backends?: readonly Backend[];
+      /** Whether it can share a model with other machines, and compute a part of theirs; false when left out. */
+      readonly spreads?: boolean;
     }
   | {
       readonly usable: false;
+      /** The program that was found and does not do; null when there is none. */
+      readonly where: string | null;
       /** Why not, for people: the end of a sentence, without its full stop. */
       readonly reason: string;
     };

@@ -1,8 +1,5 @@
-import { RbeeError, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
+import { RbeeError, usualEngine, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
 import type { Engine, Fingerprint, StartingEngine } from "./engine.ts";
-
-/** What a worker runs on when nobody says otherwise. */
-export const usualEngine = "node-llama-cpp";
 
 export interface Usable {
   readonly engine: StartingEngine;
@@ -38,9 +35,13 @@ export class Engines {
     return this.all.flatMap(({ name }): EngineFact[] => {
       const found = this.#found.get(name);
       if (found === undefined) return [];
-      if (!found.usable) return [{ engine: name, version: null, where: null, backends: null, problem: found.reason }];
-      const { version, where, backends } = found;
-      return [{ engine: name, version, where, backends: backends === undefined ? null : [...backends], problem: null }];
+      if (!found.usable)
+        return [{ engine: name, version: null, where: found.where, backends: null, problem: found.reason }];
+      const { version, where, backends, spreads } = found;
+      const told = backends === undefined ? null : [...backends];
+      return [
+        { engine: name, version, where, backends: told, ...(spreads === true ? { spreads } : {}), problem: null },
+      ];
     });
   }
 

@@ -9,13 +9,12 @@ import { workerEnvironment } from "./environment.ts";
 /**
  * Our own worker program with the engine inside; it is always there.
  * @param command program and first arguments of a worker process.
- * @param version of rbee.
  */
-export function nodeLlamaCpp(command: readonly string[], version: string | null): StartingEngine {
+export function nodeLlamaCpp(command: readonly string[]): StartingEngine {
   return {
     kind: "starts",
     name: "node-llama-cpp",
-    fingerprint: () => Promise.resolve({ usable: true, version, where: null }),
+    fingerprint: () => Promise.resolve({ usable: true, version: null, where: null }),
     start: (launch, events) => new OwnWorker(command, launch, events),
   };
 }

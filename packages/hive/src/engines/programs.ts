@@ -1,5 +1,5 @@
 import { accessSync, constants, readdirSync, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 /** Where programs are that a service's short PATH leaves out. */
 const usualFolders = process.platform === "win32" ? [] : ["/usr/local/bin", "/opt/homebrew/bin"];
@@ -42,4 +42,10 @@ export function findProgram(name: string, { setting, cache }: ProgramSearch): st
   const onPath = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
   const places = [...builtFolders(cache), ...onPath, ...usualFolders].map((folder) => join(folder, fileName(name)));
   return places.find(canRun) ?? null;
+}
+
+/** The path of the program that computes for other machines, which is built with a llama-server and lies beside it. */
+export function computeProgramBeside(llamaServer: string): string | null {
+  const path = join(dirname(llamaServer), fileName("ggml-rpc-server"));
+  return canRun(path) ? path : null;
 }

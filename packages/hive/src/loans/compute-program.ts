@@ -1,25 +1,17 @@
-import { access, constants } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { RbeeError } from "@rbee/contract";
 import type { Engines } from "../engines/engines.ts";
-
-const programName = process.platform === "win32" ? "ggml-rpc-server.exe" : "ggml-rpc-server";
+import { computeProgramBeside } from "../engines/programs.ts";
 
 /**
- * The program that computes for other machines: it comes with llama-server and lies beside it.
+ * The program that computes for other machines.
  * @throws {RbeeError} `backend_unavailable` when this machine has none.
  */
 export async function computeProgram(engines: Pick<Engines, "toStart" | "facts">): Promise<string> {
   await engines.toStart("llama-server");
-  const where = engines.facts.find(({ engine }) => engine === "llama-server")?.where ?? "";
-  const path = join(dirname(where), programName);
-  try {
-    await access(path, constants.X_OK);
-    return path;
-  } catch (cause) {
-    throw new RbeeError("backend_unavailable", `This hive has llama-server, but no ${programName} beside it.`, {
-      suggestion: "Build both on that machine with `npm run llama:build`.",
-      cause,
-    });
-  }
+  const fact = engines.facts.find(({ engine }) => engine === "llama-server");
+  const path = fact?.spreads === true ? computeProgramBeside(fact.where ?? "") : null;
+  if (path !== null) return path;
+  throw new RbeeError("backend_unavailable", "This hive has a llama-server that cannot share models.", {
+    suggestion: "Build one that can on that machine: `npm run llama:build`.",
+  });
 }

@@ -98,7 +98,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const supervisor: Supervisor = new Supervisor({
     home,
     engines: new Engines([
-      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life], null),
+      nodeLlamaCpp(options.command ?? [process.execPath, simpleWorker, life]),
       ...(options.engines ?? []),
     ]),
     hardware,

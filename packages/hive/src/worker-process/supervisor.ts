@@ -5,6 +5,7 @@ import {
   contextSentence,
   kvProblem,
   RbeeError,
+  usualEngine,
   workerIdSchema,
   type LoanRequest,
   type SpreadPart,
@@ -13,7 +14,7 @@ import {
   type WorkerSpawn,
 } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
-import { usualEngine, type Engines } from "../engines/engines.ts";
+import type { Engines } from "../engines/engines.ts";
 import type { Hardware } from "../hardware/index.ts";
 import { readMemory } from "../hardware/memory.ts";
 import type { Logger } from "../log.ts";

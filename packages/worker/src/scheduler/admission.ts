@@ -176,10 +176,11 @@ export class Admission {
     const parked = parkingKey === null ? null : (parking?.find(parkingKey, prompt) ?? null);
     if (parking !== null && parked !== null && this.#isWorth(parked, prompt, Math.max(available, other?.shared ?? 0))) {
       const began = this.#parts.nowMs();
-      return new Restoring(parking, parked, () => {
-        this.#decrypting.measured(parked.tokens.length, this.#parts.nowMs() - began);
+      const restoring = new Restoring(parking, parked, () => {
+        if (restoring.file !== null) this.#decrypting.measured(parked.tokens.length, this.#parts.nowMs() - began);
         this.wake();
       });
+      return restoring;
     }
     return other === null
       ? null

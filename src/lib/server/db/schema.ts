@@ -6,6 +6,7 @@ import type {
   Job,
   JobEvent,
   KvType,
+  WorkerEngine,
   Lane,
   Role,
 } from "@rbee/contract";
@@ -197,6 +198,7 @@ export const modelSettings = sqliteTable("model_settings", {
   gpuLayers: integer("gpu_layers"),
   flashAttention: integer("flash_attention", { mode: "boolean" }),
   kvType: text("kv_type").$type<KvType>(),
+  engine: text().$type<WorkerEngine>(),
   idleStopS: integer("idle_stop_s"),
   preload: integer({ mode: "boolean" }).notNull().default(false),
   pinned: integer({ mode: "boolean" }).notNull().default(false),

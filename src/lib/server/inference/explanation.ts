@@ -194,7 +194,7 @@ export function explain(input: Explaining): PlacementExplanation {
   const explaining = { ...input, request };
   const told = tell(model, placement, explaining);
   const kind = placement.kind === "load" && placement.evicts.length > 0 ? "evict" : placement.kind;
-  const { contextLength, slots, gpuLayers, flashAttention, kvType, pinned, preload: preloads } = decisions;
+  const { contextLength, slots, gpuLayers, flashAttention, kvType, engine, pinned, preload: preloads } = decisions;
   return {
     model,
     decision: {
@@ -214,6 +214,7 @@ export function explain(input: Explaining): PlacementExplanation {
       gpu_layers: gpuLayers,
       flash_attention: flashAttention,
       kv_type: kvType,
+      engine,
       pinned,
       preload: preloads,
     },

@@ -1,6 +1,7 @@
 import {
   defaultSlots,
   memorySafety,
+  usualEngine,
   type Capabilities,
   type LoanTelemetry,
   type WorkerTelemetry,
@@ -106,6 +107,16 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
   };
 }
 
+/** What the engines that were found there can compute on. */
+function enginesOf(capabilities: Capabilities | null): NonNullable<HiveView["engines"]> {
+  if (capabilities === null) return {};
+  const { engines, engine_facts, devices, backends: own } = capabilities;
+  const found = engine_facts.filter(({ engine }) => engine !== usualEngine && engines.includes(engine));
+  return Object.fromEntries(
+    found.map(({ engine, backends }) => [engine, devices.filter(({ backend }) => (backends ?? own).includes(backend))]),
+  );
+}
+
 /** What a hive computes for another one's worker: it takes memory, and is nobody's to stop but that worker's. */
 export const loanView = (
   hiveId: string,
@@ -129,9 +140,10 @@ export const loanView = (
 function abilityOf(capabilities: Capabilities | null): SpreadAbility | undefined {
   const fact = capabilities?.engine_facts.find(({ engine }) => engine === "llama-server");
   if (fact === undefined) return undefined;
-  return fact.problem === null
-    ? { release: fact.version, backends: fact.backends ?? ["cpu"] }
-    : { problem: fact.problem };
+  if (fact.problem !== null) return { problem: fact.problem };
+  if (fact.spreads !== true)
+    return { problem: "its llama-server was built without that (npm run llama:build makes one)" };
+  return { release: fact.version, backends: fact.backends ?? ["cpu"] };
 }
 
 /** What placement needs to know of a hive. */
@@ -149,6 +161,7 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
     health,
     models: capabilities?.models ?? null,
     devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
+    engines: enginesOf(capabilities),
     freeMb: {
       ram: free(heartbeat?.node.ram_used_mb, heartbeat?.node.ram_total_mb),
       ...Object.fromEntries(

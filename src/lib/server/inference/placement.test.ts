@@ -107,6 +107,25 @@ describe("placement", () => {
     });
   });
 
+  it("loads a model that is set to an engine only where that is, and only on what that computes with", () => {
+    const set = { model: "bee", options: { engine: "llama-server" as const } };
+    const without = hive();
+    expect(place(set, fleet(without))).toMatchObject({
+      kind: "refuse",
+      error: "backend_unavailable",
+      engine: "llama-server",
+      reasons: ["attic has no llama-server, which bee is set to run on"],
+    });
+    const having = hive({ hiveId: "den", name: "den", freeMb: { ram: 900 }, engines: { "llama-server": [cpu] } });
+    expect(place(set, fleet(without, having))).toMatchObject({ kind: "load", hive: { hiveId: "den" }, device: "cpu" });
+    expect(place(request, fleet(without, having))).toMatchObject({ kind: "load", hive: { hiveId: "attic" } });
+    const card = { devices: [cpu, cuda], freeMb: { ram: 900, "cuda:0": 900 } };
+    expect(place(set, fleet(hive({ ...card, engines: { "llama-server": [cpu] } })))).toMatchObject({ device: "cpu" });
+    expect(
+      place({ ...set, device: "cuda:0" }, fleet(hive({ ...card, engines: { "llama-server": [cpu] } }))),
+    ).toMatchObject({ kind: "refuse", error: "backend_unavailable" });
+  });
+
   it("says why for every hive", () => {
     const household = fleet(
       hive({ name: "attic", health: "down" }),

@@ -1,4 +1,4 @@
-import type { Backend, Device, ErrorCode } from "@rbee/contract";
+import type { Backend, Device, Engine, ErrorCode } from "@rbee/contract";
 import { isSpread, planSpread } from "./spread.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
@@ -41,7 +41,11 @@ export type Placement =
       readonly memory: { readonly needMb: number; readonly haveMb: number } | undefined;
       /** What made loading fail, when that is the reason. */
       readonly failing?: Failing;
+      /** The engine that no hive with the model has, when that is the reason. */
+      readonly engine?: Engine;
       /** What there is instead, when the backend or device asked for is not. */
+      /** What to do about it, where that is not what is always to be done about this error. */
+      readonly suggestion?: string;
       readonly available?: { readonly backends: readonly string[]; readonly devices: readonly string[] };
     };
 
@@ -183,7 +187,15 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
   const [failing] = having(judgements, "failing");
   if (failing !== undefined)
     return { ...refusal, error: failing.verdict.failing.error.code, failing: failing.verdict.failing };
-  return { ...refusal, error: missing.length > 0 ? "hive_down" : "model_not_found" };
+  if (missing.length > 0) return { ...refusal, error: "hive_down" };
+  const [first] = judgements;
+  const { model } = request;
+  const pull = first === undefined ? undefined : `rbee model pull ${model} --hive ${first.hive.name}`;
+  return {
+    ...refusal,
+    error: "model_not_found",
+    ...(pull === undefined ? {} : { suggestion: `One of these machines needs its files: \`${pull}\`.` }),
+  };
 }
 
 type Helping = ReturnType<typeof planSpread>["helpers"][number];
@@ -285,6 +297,9 @@ function refuse(request: PlacementRequest, judgements: readonly Judgement[]): Pl
     };
     return { ...refusal, error: "backend_unavailable", reasons, available };
   }
+  const [lacking] = having(judgements, "no_engine");
+  if (lacking !== undefined && !soon)
+    return { ...refusal, error: "backend_unavailable", reasons, engine: lacking.verdict.asked };
   const holders = judgements.filter(({ hive }) => hive.models?.some(({ id }) => id === request.model));
   if (holders.length === 0 && !soon) return { ...refusal, error: "model_not_found", reasons };
   return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };

@@ -78,10 +78,10 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, engine, suggestion }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
-  if (error === "model_not_found") return modelNotFound(model, known, reasons);
+  if (error === "model_not_found" && suggestion === undefined) return modelNotFound(model, known, reasons);
   if (failing !== undefined) {
     const { message, details, suggestion } = failing.error;
     return new RbeeError(failing.error.code, message, {
@@ -92,6 +92,7 @@ export function refusal(
   }
   const details = {
     reasons,
+    ...(engine === undefined ? {} : { engine }),
     ...(memory === undefined ? {} : { need_mb: memory.needMb, have_mb: memory.haveMb }),
     ...(available === undefined
       ? {}
@@ -110,6 +111,13 @@ export function refusal(
           param: device === undefined ? "backend" : "device",
           suggestion: `Choose one of ${(device === undefined ? available.backends : available.devices).join(", ")}.`,
         }),
+    ...(engine === undefined
+      ? {}
+      : {
+          param: "engine",
+          suggestion: `Build ${engine} on a machine that has the model (\`npm run llama:build\`), or leave the engine to rbee: \`rbee model set ${model} --engine auto\`.`,
+        }),
+    ...(suggestion === undefined ? {} : { suggestion }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),
     ...(error === "model_loading" ? { retryAfterS } : {}),
   });

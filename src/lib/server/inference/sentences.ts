@@ -43,6 +43,8 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
       return `${name} does not have ${model}`;
     case "no_backend":
       return `${name} has no ${verdict.asked}; it has ${devices.map(({ id }) => id).join(", ") || "nothing that computes"}`;
+    case "no_engine":
+      return `${name} has no ${verdict.asked}, which ${model} is set to run on`;
     case "failing": {
       const { failures, error, retryAfterS } = verdict.failing;
       const tries = failures === 1 ? "Loading" : `${failures} times in a row loading`;

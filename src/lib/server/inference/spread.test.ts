@@ -104,6 +104,14 @@ describe("a model that the household spreads", () => {
     });
   });
 
+  it("says where to get its files when none of its machines has them", () => {
+    const fleet = across(hive("attic", 9_000, { models: [] }), hive("cellar", 9_000, { models: [] }));
+    expect(place(request, fleet)).toMatchObject({
+      error: "model_not_found",
+      suggestion: "One of these machines needs its files: `rbee model pull big --hive attic`.",
+    });
+  });
+
   it("goes where a request insists on, and is used where it runs already", () => {
     const fleet = across(hive("attic", 9_000), hive("cellar", 9_000));
     const there = place({ ...request, hives: new Set(["cellar"]) }, fleet);

@@ -1,7 +1,7 @@
 import { leastContext, memoryNeed, memoryQuestion, partNeed, poolOf, type Backend } from "@rbee/contract";
 import type { Judgement } from "./placement.ts";
-import { judge, judgeNeed, roomOn, type DeviceView, type Placed } from "./verdict.ts";
-import type { FleetView, HiveView, ModelView, PlacementRequest } from "./views.ts";
+import { judge, judgeNeed, roomOn, type Placed } from "./verdict.ts";
+import type { DeviceView, FleetView, HiveView, ModelView, PlacementRequest } from "./views.ts";
 
 /** How a model would lie over the hives that the household named for it. */
 export interface SpreadPlan {

@@ -3,17 +3,16 @@ import {
   memoryNeed,
   memoryQuestion,
   poolOf,
+  usualEngine,
   type Backend,
   type ContextChoice,
-  type Device,
+  type Engine,
   type FreeMemory,
   type MemoryNeed,
 } from "@rbee/contract";
 import { fewest } from "./eviction.ts";
 import { suits } from "./suits.ts";
-import type { Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
-
-export type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
+import type { DeviceView, Failing, HiveView, Memory, ModelView, PlacementRequest, WorkerView } from "./views.ts";
 
 /** What a device of a hive has for a new worker. */
 export interface Room {
@@ -39,6 +38,7 @@ export type Verdict =
       readonly code: "insufficient_ram" | "insufficient_vram";
     })
   | { readonly kind: "no_backend"; readonly asked: string }
+  | { readonly kind: "no_engine"; readonly asked: Engine }
   | { readonly kind: "no_model" }
   /** It cannot compute a part of a model for or with others. */
   | { readonly kind: "unfit"; readonly why: string }
@@ -174,8 +174,10 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (hive.models === null) return { kind: "untold" };
   const model = hive.models.find(({ id }) => id === request.model);
   if (model === undefined) return { kind: "no_model" };
-  const { backend, device } = request;
-  const devices = hive.devices.filter(
+  const { backend, device, options: { engine = usualEngine } = {} } = request;
+  const drivable = engine === usualEngine ? hive.devices : hive.engines?.[engine];
+  if (drivable === undefined) return { kind: "no_engine", asked: engine };
+  const devices = drivable.filter(
     (each) => (backend === undefined || each.backend === backend) && (device === undefined || each.id === device),
   );
   if (devices.length === 0) return { kind: "no_backend", asked: device ?? backend ?? "" };

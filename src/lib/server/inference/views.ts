@@ -1,4 +1,4 @@
-import type { Backend, Device, Health, HiveModel, RbeeError, WorkerSpawn, WorkerState } from "@rbee/contract";
+import type { Backend, Device, Engine, Health, HiveModel, RbeeError, WorkerSpawn, WorkerState } from "@rbee/contract";
 
 /** Memory in MB: of a device's own, which is nothing where it has none, and of main memory. */
 export interface Memory {
@@ -37,6 +37,8 @@ export interface WorkerView {
 /** What placement needs to know of a model on a hive. */
 export type ModelView = Pick<HiveModel, "id" | "size_bytes" | "context_length" | "memory">;
 
+export type DeviceView = Pick<Device, "id" | "backend" | "memory_of">;
+
 /** Whether a hive can share a model with others: the release of its llama-server and what that computes on, or why it cannot. */
 export type SpreadAbility =
   { readonly release: string | null; readonly backends: readonly Backend[] } | { readonly problem: string };
@@ -49,7 +51,9 @@ export interface HiveView {
   /** Null until the hive has told. */
   readonly models: readonly ModelView[] | null;
   /** The devices that a worker can be started on. */
-  readonly devices: readonly Pick<Device, "id" | "backend" | "memory_of">[];
+  readonly devices: readonly DeviceView[];
+  /** The same for engines that not every hive has; what is not in it, the hive lacks. */
+  readonly engines?: Readonly<Partial<Record<Engine, readonly DeviceView[]>>>;
   /** Free memory as measured, by whose it is: `ram`, or a device's id. Null where it cannot be measured. */
   readonly freeMb: Readonly<Record<string, number | null>>;
   /** Main memory that all its workers may take; null when nobody limited it. */

@@ -40,6 +40,7 @@ function changed(before: ModelDecisions, change: ModelSettingsUpdate, modelId: s
     gpuLayers: or(change.gpu_layers, before.gpuLayers),
     flashAttention: or(change.flash_attention, before.flashAttention),
     kvType: or(change.kv_type, before.kvType),
+    engine: or(change.engine, before.engine),
     idleStopS: or(change.idle_stop_s, before.idleStopS),
     preload: or(change.preload, before.preload),
     pinned: or(change.pinned, before.pinned),
@@ -55,6 +56,7 @@ const workerFields = [
   "gpuLayers",
   "flashAttention",
   "kvType",
+  "engine",
   "idleStopS",
   "across",
 ] as const;
@@ -127,6 +129,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
       gpu_layers: gpuLayers,
       flash_attention: decisions.flashAttention,
       kv_type: decisions.kvType,
+      engine: decisions.engine,
       idle_stop_s: idleStopS,
       preload,
       pinned,
@@ -170,7 +173,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
     decisions: decisionsOf,
     spawnOptions(modelId) {
       const decisions = decided.get(modelId) ?? noDecisions;
-      const { contextLength, extendContext, slots, gpuLayers, flashAttention, kvType, idleStopS } = decisions;
+      const { contextLength, extendContext, slots, gpuLayers, flashAttention, kvType, engine, idleStopS } = decisions;
       return {
         ...(contextLength === null ? {} : { context_length: contextLength }),
         ...(extendContext ? { extend_context: true } : {}),
@@ -178,6 +181,7 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
         ...(gpuLayers === null ? {} : { gpu_layers: gpuLayers }),
         ...(flashAttention === null ? {} : { flash_attention: flashAttention }),
         ...(kvType === null ? {} : { kv_type: kvType }),
+        ...(engine === null ? {} : { engine }),
         ...(idleStopS === null ? {} : { idle_stop_s: idleStopS }),
       };
     },

@@ -11,8 +11,10 @@ export function spreadNotes(
     if (hive === undefined) return ["One of the machines that it is spread over has left the household."];
     if (hive.capabilities === null) return [];
     const fact = hive.capabilities.engine_facts.find(({ engine }) => engine === "llama-server");
-    if (fact !== undefined && fact.problem === null) return [];
-    return [`${hive.name} cannot take part yet: ${fact?.problem ?? "it has no llama-server."}`];
+    if (fact?.spreads === true) return [];
+    const why =
+      fact?.problem ?? (fact === undefined ? "it has no llama-server" : "its llama-server was built without that");
+    return [`${hive.name} cannot take part yet: ${why.replace(/\.$/u, "")}.`];
   });
   const has = named.some((hive) => hive?.capabilities?.models.some(({ id }) => id === modelId));
   const [main] = named;

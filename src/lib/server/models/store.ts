@@ -1,5 +1,5 @@
 import { eq } from "drizzle-orm";
-import type { KvType } from "@rbee/contract";
+import type { KvType, WorkerEngine } from "@rbee/contract";
 import { tables, type Db } from "#lib/server/db/index.ts";
 
 const { modelSettings, modelAliases } = tables;
@@ -12,6 +12,7 @@ export interface ModelDecisions {
   readonly gpuLayers: number | null;
   readonly flashAttention: boolean | null;
   readonly kvType: KvType | null;
+  readonly engine: WorkerEngine | null;
   /** Seconds; -1 never. */
   readonly idleStopS: number | null;
   readonly preload: boolean;
@@ -29,6 +30,7 @@ export const noDecisions: ModelDecisions = {
   gpuLayers: null,
   flashAttention: null,
   kvType: null,
+  engine: null,
   idleStopS: null,
   preload: false,
   pinned: false,

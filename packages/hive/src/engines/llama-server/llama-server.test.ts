@@ -86,9 +86,6 @@ describe("looking for llama-server", () => {
       message: "This hive cannot use the engine llama-server: there is no /none.",
       param: "engine",
     });
-    await expect(hive.client.spawnWorker({ body: { model: "bee-tiny", engine: "external" } })).rejects.toMatchObject({
-      code: "backend_unavailable",
-    });
     expect(hive.supervisor.list()).toEqual([]);
   });
 });

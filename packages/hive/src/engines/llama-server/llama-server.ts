@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { EngineEvents, EngineProcess, Fingerprint, Launch, StartingEngine } from "../engine.ts";
-import { findProgram, type ProgramSearch } from "../programs.ts";
+import { computeProgramBeside, findProgram, type ProgramSearch } from "../programs.ts";
 import { lookAt, type ProgramFacts, type ProgramLook } from "./look.ts";
 import { LlamaServerProcess } from "./process.ts";
 
@@ -26,12 +26,13 @@ export class LlamaServer implements StartingEngine {
 
   async fingerprint(): Promise<Fingerprint> {
     const { path } = this;
-    if (path === null) return { usable: false, reason: "no llama-server was found on this machine" };
+    if (path === null) return { usable: false, where: null, reason: "no llama-server was found on this machine" };
     const look = await this.#lookOnce(path);
-    if ("problem" in look) return { usable: false, reason: look.problem };
-    const { version, devices } = look.facts;
+    if ("problem" in look) return { usable: false, where: path, reason: look.problem };
+    const { version, devices, help } = look.facts;
     const backends = Object.keys(devices) as (keyof typeof devices)[];
-    return { usable: true, version, where: path, backends };
+    const spreads = /(?:^|\s)--rpc\s/u.test(help) && computeProgramBeside(path) !== null;
+    return { usable: true, version, where: path, backends, ...(spreads ? { spreads } : {}) };
   }
 
   start(launch: Launch, events: EngineEvents): EngineProcess {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { RbeeError, type JobRequest, type Worker } from "@rbee/contract";
+import { RbeeError, spreadText, type JobRequest, type Worker } from "@rbee/contract";
 import { cleanUp, narrate, progress, step } from "@rbee/jobs";
 import type { HivesService } from "#lib/server/hives/index.ts";
 import type { InferenceService, SpawnChoice } from "#lib/server/inference/index.ts";
@@ -64,7 +64,9 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         async (signal) => {
           const chosen = await choose(signal);
           for (const reason of chosen.reasons) narrate({ action: "considered", message: `${reason}.` });
-          narrate({ action: "chosen", message: `${model} goes to ${chosen.name}.`, data: { hive_id: chosen.hiveId } });
+          const { spread } = chosen.placement;
+          const where = spread === undefined ? chosen.name : spreadText(spread.parts);
+          narrate({ action: "chosen", message: `${model} goes to ${where}.`, data: { hive_id: chosen.hiveId } });
           return chosen;
         },
       );

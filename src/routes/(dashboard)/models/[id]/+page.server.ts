@@ -45,6 +45,7 @@ export const actions: Actions = {
         gpu_layers: numberOf(form, "gpu_layers"),
         flash_attention: choiceOf(form, "flash_attention", { on: true, off: false }),
         kv_type: textOf(form, "kv_type") === "" ? null : textOf(form, "kv_type"),
+        engine: textOf(form, "engine") === "" ? null : textOf(form, "engine"),
         idle_stop_s: numberOf(form, "idle_stop_s"),
         preload: form.has("preload"),
         pinned: form.has("pinned"),

@@ -95,7 +95,7 @@ export async function buildLlama(place, backends, jobs = availableParallelism())
   // Also when this process is interrupted.
   process.once("exit", remove);
   // Answers of this machine's workers go before compiling.
-  setPriority(constants.priority.PRIORITY_LOW);
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const log = join(place.cache, `${place.release}.log`);
   rmSync(log, { force: true });
   try {

@@ -239,7 +239,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       build,
       os: process.platform,
       arch: process.arch,
-      cpu,
+      cpu: { model: cpu.model, cores: cpu.cores, threads: cpu.threads },
       ram_total_mb: ramTotalMb,
       memory_limit_mb: settings.memoryLimitMb,
       worker_slots: settings.workerSlots,
@@ -259,7 +259,11 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     scannedAt = systemClock.monotonic();
   };
   const compose = async (): Promise<Omit<Heartbeat, "seq">> => {
-    if (systemClock.monotonic() - scannedAt > rescanAfterMs) await rescan();
+    if (systemClock.monotonic() - scannedAt > rescanAfterMs) {
+      await rescan();
+      // One that was just installed shows; no heartbeat waits for a program that hangs.
+      void engines.look();
+    }
     const facts = workers.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
     const [{ capabilities_rev }, node, measured, lent] = await Promise.all([

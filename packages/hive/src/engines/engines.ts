@@ -11,13 +11,21 @@ export interface Usable {
 export class Engines {
   readonly all: readonly Engine[];
   readonly #found = new Map<EngineName, Fingerprint>();
+  #looking: Promise<void> | undefined;
 
   constructor(all: readonly Engine[]) {
     this.all = all;
   }
 
-  /** Looks at all of them again. */
-  async look(): Promise<void> {
+  /** Looks at all of them again; whoever asks meanwhile gets the same look. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookAtAll(): Promise<void> {
     const found = await Promise.all(this.all.map((engine) => engine.fingerprint()));
     for (const [position, engine] of this.all.entries()) {
       const fingerprint = found[position];

@@ -11,7 +11,8 @@ import { Engines } from "../engines/engines.ts";
 import { ExternalServers } from "../engines/external/servers.ts";
 import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { HiveWorkers } from "../engines/workers.ts";
-import { Hardware } from "../hardware/index.ts";
+import type { CpuInventory } from "../hardware/cpu.ts";
+import { Hardware, type Inventory } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { LoanTunnels } from "../api/loan-tunnels.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
@@ -62,6 +63,22 @@ export interface SmallHiveOptions {
   keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
+  /** What the machine computes with; this one, and one thread for each worker, when left out. */
+  processor?: CpuInventory;
+}
+
+/** This machine with another processor. */
+class WithProcessor extends Hardware {
+  readonly #processor: CpuInventory;
+
+  constructor(processor: CpuInventory) {
+    super([], import.meta.url);
+    this.#processor = processor;
+  }
+
+  override async inventory(): Promise<Inventory> {
+    return { ...(await super.inventory()), cpu: this.#processor };
+  }
 }
 
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
@@ -81,7 +98,8 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     log,
   });
   const { catalogue } = models;
-  const hardware = new Hardware([], import.meta.url);
+  const { processor } = options;
+  const hardware = processor === undefined ? new Hardware([], import.meta.url) : new WithProcessor(processor);
   const supervisor: Supervisor = new Supervisor({
     home,
     engines: new Engines([
@@ -94,7 +112,8 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     clock,
     log,
     slots: 2,
-    threads: 1,
+    // Nobody said how many where the processor is to decide.
+    threads: processor === undefined ? 1 : undefined,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,

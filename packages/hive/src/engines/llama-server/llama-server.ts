@@ -4,6 +4,9 @@ import { computeProgramBeside, findProgram, type ProgramSearch } from "../progra
 import { lookAt, type ProgramFacts, type ProgramLook } from "./look.ts";
 import { LlamaServerProcess } from "./process.ts";
 
+/** A program that did not work is tried again after so long. */
+const brokenMs = 60_000;
+
 /** llama.cpp's own server, where it is found on this machine. */
 export class LlamaServer implements StartingEngine {
   readonly kind = "starts";
@@ -11,7 +14,7 @@ export class LlamaServer implements StartingEngine {
   readonly #search: ProgramSearch;
   readonly #limitMs: number | undefined;
   /** What was heard of a file, and which state of it that was. */
-  #heard: { readonly mark: string; readonly look: ProgramLook } | undefined;
+  #heard: { readonly mark: string; readonly look: ProgramLook; readonly at: number } | undefined;
 
   /** @param limitMs how long the program may take to say what it is. */
   constructor(search: ProgramSearch, limitMs?: number) {
@@ -45,12 +48,13 @@ export class LlamaServer implements StartingEngine {
     return this.#heard.look.facts;
   }
 
-  /** A program that has not changed is not run again: capabilities are asked for often. */
+  /** A program that has not changed is not run again: it is looked for often. One that failed may lack what comes later. */
   async #lookOnce(path: string): Promise<ProgramLook> {
     const mark = markOf(path);
-    if (this.#heard?.mark === mark && "facts" in this.#heard.look) return this.#heard.look;
+    const heard = this.#heard;
+    if (heard?.mark === mark && ("facts" in heard.look || performance.now() - heard.at < brokenMs)) return heard.look;
     const look = await lookAt(path, this.#limitMs);
-    this.#heard = { mark, look };
+    this.#heard = { mark, look, at: performance.now() };
     return look;
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { type Capabilities, type Heartbeat } from "@rbee/contract";
+import type { Capabilities, Heartbeat } from "@rbee/contract";
 import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
@@ -315,7 +315,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     gate,
     log,
     address: (id) => workers.address(id),
-    mayHaveParkingKey: (id) => parks && workers.isOurProgram(id),
+    mayHaveParkingKey: (id) => workers.mayHaveParkingKey(id),
     diedOf: (id) => workers.diedOf(id),
   });
   const parts: Parts = {

@@ -1,4 +1,4 @@
-import { RbeeError, usualEngine, type Worker, type WorkerCheck, type WorkerSpawn } from "@rbee/contract";
+import { RbeeError, type Worker, type WorkerCheck, type WorkerSpawn } from "@rbee/contract";
 import type { WorkerAddress } from "../api/relay.ts";
 import type { WorkerFacts } from "../telemetry/sampler.ts";
 import type { Supervisor } from "../worker-process/supervisor.ts";
@@ -70,9 +70,9 @@ export class HiveWorkers {
     return this.#own.logPath(id);
   }
 
-  /** Whether it runs our own program, which may be told what no other is. @throws {RbeeError} `worker_not_found`. */
-  isOurProgram(id: string): boolean {
-    return this.#external.find(id) === undefined && this.#own.get(id).snapshot().engine === usualEngine;
+  /** Whether it may be given a person's key for parked conversations; a server of others never. */
+  mayHaveParkingKey(id: string): boolean {
+    return this.#external.find(id) === undefined && this.#own.mayHaveParkingKey(id);
   }
 
   /** Where a request for a worker goes. @throws {RbeeError} why there is no such place now. */

@@ -71,7 +71,7 @@ export class Engines {
       param: "engine",
       details: { requested: name, available_engines: this.usable },
       suggestion:
-        "Build it on that machine with `npm run llama:build`, name the program by RBEE_LLAMA_SERVER there, or take another engine.",
+        "Put a llama-server on that machine's PATH or name it by RBEE_LLAMA_SERVER there, build one with `npm run llama:build` where its sources are, or take another engine.",
     });
   }
 

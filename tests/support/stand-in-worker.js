@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
-/** @import { WorkerMessage, WorkerProcessOptions } from "@rbee/contract" */
+/** @import { WorkerCommand, WorkerMessage, WorkerProcessOptions } from "@rbee/contract" */
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { options: { type: "string" } } });
 /** @type {WorkerProcessOptions} */
@@ -93,8 +93,8 @@ process.on("disconnect", () => {
   if (fault !== "does not listen") process.exit(0);
 });
 process.on("SIGTERM", () => {});
-process.on("message", () => {
-  if (fault === "does not listen") return;
+process.on("message", (/** @type {WorkerCommand} */ command) => {
+  if (fault === "does not listen" || command.type !== "drain") return;
   draining = true;
   goodbyeWhenDrained();
 });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { login } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
+import { benchmark } from "./bench/bench.ts";
 import { hiveAdd } from "./hive/add.ts";
 import { hiveAdopt } from "./hive/adopt.ts";
 import { hiveCheck } from "./hive/check.ts";
@@ -66,7 +67,8 @@ export function createProgram(): Command {
     .showHelpAfterError("Add --help to see what it takes.")
     .addHelpText("after", '\nExample:\n  $ rbee infer --model bee-tiny --prompt "hello"\n')
     .exitOverride();
-  for (const add of [up, status, infer, chat, explain, sync, logs, config, doctor, usage, login, logout]) add(program);
+  for (const add of [up, status, infer, chat, explain, benchmark, sync, logs, config, doctor, usage, login, logout])
+    add(program);
   noun(program, "key", "your API keys", [keyCreate, keyList, keyRevoke]);
   noun(program, "user", "the people of the household", [userList, userInvite, userRole, userRemove]);
   const hive = noun(program, "hive", "the machines of the household", [

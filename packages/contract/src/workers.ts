@@ -113,6 +113,7 @@ export const workerCommandSchema = z.discriminatedUnion("type", [
     type: z.literal("drain"),
     limit_ms: z.number().min(0).optional().describe("When it is ended although it is not done."),
   }),
+  z.object({ type: z.literal("threads"), threads: z.int().min(1).describe("To compute with from the next step on.") }),
 ]);
 export type WorkerCommand = z.infer<typeof workerCommandSchema>;
 

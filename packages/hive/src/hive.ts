@@ -225,7 +225,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       build,
       os: process.platform,
       arch: process.arch,
-      cpu,
+      cpu: { model: cpu.model, cores: cpu.cores, threads: cpu.threads },
       ram_total_mb: ramTotalMb,
       memory_limit_mb: settings.memoryLimitMb,
       worker_slots: settings.workerSlots,

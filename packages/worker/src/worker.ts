@@ -67,7 +67,16 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     exit(0);
   };
   const channel = openHiveChannel({
-    onCommand: ({ limit_ms }) => void drain(limit_ms),
+    onCommand: (command) => {
+      switch (command.type) {
+        case "drain":
+          void drain(command.limit_ms);
+          break;
+        case "threads":
+          log.info({ threads: command.threads }, "computing with another number of threads");
+          ready?.engine.useThreads(command.threads);
+      }
+    },
     onLost: () => {
       log.warn("the hive is gone");
       exitAtOnce();

@@ -141,6 +141,8 @@ export class MemoryEngine implements Engine {
     });
   }
 
+  useThreads(): void {}
+
   keep(slot: number, length: number): number {
     this.kept.push({ slot, length });
     const state = this.#states[slot] ?? [];

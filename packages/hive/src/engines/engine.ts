@@ -74,6 +74,8 @@ export interface EngineProcess {
   readonly pid: number | null;
   /** To its address; null until that is known, at the latest when it is `ready`. Closed by whoever started it. */
   readonly connections: Dispatcher | null;
+  /** Computes with so many threads of the processor from now on; engines that cannot change them leave it out. */
+  useThreads?(threads: number): void;
   /**
    * It gets no more requests from here on: `drained` is told when it has answered the last. It is ended after `limitMs`
    * however far it is.

@@ -51,8 +51,15 @@ class OwnWorker implements EngineProcess {
     return this.#child.pid ?? null;
   }
 
+  useThreads(threads: number): void {
+    this.#tell({ type: "threads", threads });
+  }
+
   drain(limitMs: number): void {
-    const command: WorkerCommand = { type: "drain", limit_ms: limitMs };
+    this.#tell({ type: "drain", limit_ms: limitMs });
+  }
+
+  #tell(command: WorkerCommand): void {
     if (this.#child.connected) this.#child.send(command, () => {});
   }
 

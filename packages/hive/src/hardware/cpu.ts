@@ -7,7 +7,11 @@ export interface CpuInventory {
   readonly model: string | null;
   /** Physical cores; null when the system does not say. */
   readonly cores: number | null;
+  /** Physical cores that are no efficiency cores; null when all are alike, or the system does not say. */
+  readonly fastCores: number | null;
   readonly threads: number;
+  /** Threads that this process may use: a container, or an affinity, can allow fewer than there are. */
+  readonly usableThreads: number;
 }
 
 /** Time all cores together spent since boot, in any one unit. */
@@ -41,6 +45,49 @@ export function coresFromTopology(sysRoot: string): number | null {
     return null;
   }
   return cores.size === 0 ? null : cores.size;
+}
+
+/** The numbers of a list as the kernel writes it: `0-3,8`. */
+function parseCpuList(text: string): number[] {
+  return text
+    .trim()
+    .split(",")
+    .flatMap((part) => {
+      const [first = NaN, last = first] = part.split("-").map(Number);
+      return Number.isInteger(first) && Number.isInteger(last) && part !== ""
+        ? Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n)
+        : [];
+    });
+}
+
+/** Of processors whose cores differ, those with at least this share of the fastest one's capacity are fast. */
+const fastShare = 0.75;
+
+/**
+ * Physical cores that are no efficiency cores: the kernel lists them for Intel's hybrid processors, and tells every
+ * core's capacity on ARM. Null when all cores are alike or nothing is told.
+ */
+export function fastCoresFrom(sysRoot: string): number | null {
+  const base = `${sysRoot}/devices/system/cpu`;
+  const read = (file: string) => readFileSync(file, "utf8").trim();
+  const coreOf = (cpu: number) =>
+    `${read(`${base}/cpu${cpu}/topology/physical_package_id`)}/${read(`${base}/cpu${cpu}/topology/core_id`)}`;
+  const distinct = (all: readonly number[]) => new Set(all.map(coreOf)).size;
+  try {
+    const listed = parseCpuList(read(`${sysRoot}/devices/cpu_core/cpus`));
+    if (listed.length > 0) return distinct(listed);
+  } catch {
+    // No hybrid processor of Intel's.
+  }
+  try {
+    const all = readdirSync(base).flatMap((name) => (/^cpu\d+$/u.test(name) ? [Number(name.slice(3))] : []));
+    const capacities = all.map((cpu) => ({ cpu, capacity: Number(read(`${base}/cpu${cpu}/cpu_capacity`)) }));
+    const most = Math.max(...capacities.map(({ capacity }) => capacity));
+    const fast = capacities.filter(({ capacity }) => capacity >= most * fastShare);
+    return fast.length === 0 || fast.length === all.length ? null : distinct(fast.map(({ cpu }) => cpu));
+  } catch {
+    return null;
+  }
 }
 
 /** Reads the first line of `/proc/stat`; null when it is not in its format. Guest time is part of user time there. */
@@ -86,9 +133,10 @@ export function readLoad1(platform = process.platform): number | null {
 
 const execute = promisify(execFile);
 
-async function macCores(): Promise<number | null> {
+/** A number that macOS tells; null when it does not. */
+async function sysctl(name: string): Promise<number | null> {
   try {
-    const { stdout } = await execute("sysctl", ["-n", "hw.physicalcpu"], { timeout: 2_000 });
+    const { stdout } = await execute("sysctl", ["-n", name], { timeout: 2_000 });
     const cores = Number(stdout.trim());
     return Number.isInteger(cores) && cores > 0 ? cores : null;
   } catch {
@@ -106,12 +154,18 @@ export async function readCpuInventory({
   const named = listed[0]?.model.trim();
   const model = named === undefined || named === "" || named === "unknown" ? null : named;
   const threads = Math.max(1, listed.length || availableParallelism());
-  if (platform === "darwin") return { model, cores: await macCores(), threads };
-  if (platform !== "linux") return { model, cores: null, threads };
+  const usableThreads = Math.min(threads, availableParallelism());
+  if (platform === "darwin") {
+    const [cores, fastCores] = await Promise.all([sysctl("hw.physicalcpu"), sysctl("hw.perflevel0.physicalcpu")]);
+    return { model, cores, fastCores: fastCores === cores ? null : fastCores, threads, usableThreads };
+  }
+  if (platform !== "linux") return { model, cores: null, fastCores: null, threads, usableThreads };
+  const fastCores = fastCoresFrom(sysRoot);
   try {
     const info = parseCpuinfo(readFileSync(`${procRoot}/cpuinfo`, "utf8"));
-    return { model: info.model ?? model, cores: info.cores ?? coresFromTopology(sysRoot), threads };
+    const cores = info.cores ?? coresFromTopology(sysRoot);
+    return { model: info.model ?? model, cores, fastCores, threads, usableThreads };
   } catch {
-    return { model, cores: coresFromTopology(sysRoot), threads };
+    return { model, cores: coresFromTopology(sysRoot), fastCores, threads, usableThreads };
   }
 }

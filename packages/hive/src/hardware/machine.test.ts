@@ -1,6 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture } from "../testing/fixture.ts";
-import { cpuPercent, parseCpuinfo, parseProcStat, readCpuInventory, readCpuTimes } from "./cpu.ts";
+import { cpuPercent, fastCoresFrom, parseCpuinfo, parseProcStat, readCpuInventory, readCpuTimes } from "./cpu.ts";
 import { parseMeminfo, parseVmStat, readDiskFreeMb, readMemory } from "./memory.ts";
 import { parseLinuxProcess, parsePs, processStartedAt, readProcesses } from "./processes.ts";
 
@@ -14,6 +17,33 @@ describe("the processor", () => {
 
   it("has an unknown number of cores where cpuinfo does not name them", () => {
     expect(parseCpuinfo(fixture("cpuinfo-arm.txt"))).toEqual({ model: null, cores: null });
+  });
+
+  it("has fast cores where the kernel tells efficiency cores apart, and none to speak of where all are alike", () => {
+    const sysRoot = mkdtempSync(join(tmpdir(), "rbee-sys-"));
+    const write = (file: string, text: string) => {
+      mkdirSync(dirname(join(sysRoot, file)), { recursive: true });
+      writeFileSync(join(sysRoot, file), `${text}\n`);
+    };
+    const core = (cpu: number, id: number, capacity: number) => {
+      write(`devices/system/cpu/cpu${cpu}/topology/physical_package_id`, "0");
+      write(`devices/system/cpu/cpu${cpu}/topology/core_id`, String(id));
+      write(`devices/system/cpu/cpu${cpu}/cpu_capacity`, String(capacity));
+    };
+    try {
+      expect(fastCoresFrom(sysRoot)).toBeNull();
+      for (let cpu = 0; cpu < 4; cpu += 1) core(cpu, cpu, 1_024);
+      expect(fastCoresFrom(sysRoot)).toBeNull();
+      // Four big cores and four little ones, as boards with ARM processors have them.
+      for (let cpu = 4; cpu < 8; cpu += 1) core(cpu, cpu, 530);
+      expect(fastCoresFrom(sysRoot)).toBe(4);
+      // Two performance cores of two threads each, and two efficiency cores.
+      for (const [cpu, id] of [0, 0, 1, 1, 2, 3].entries()) core(cpu, id, 1_024);
+      write("devices/cpu_core/cpus", "0-2,3");
+      expect(fastCoresFrom(sysRoot)).toBe(2);
+    } finally {
+      rmSync(sysRoot, { recursive: true });
+    }
   });
 
   it("is busy for what is neither idle nor waiting for a disk", () => {

@@ -9,7 +9,8 @@ import { systemClock, type Clock } from "../clock.ts";
 import type { Engine } from "../engines/engine.ts";
 import { Engines } from "../engines/engines.ts";
 import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
-import { Hardware } from "../hardware/index.ts";
+import type { CpuInventory } from "../hardware/cpu.ts";
+import { Hardware, type Inventory } from "../hardware/index.ts";
 import { makeHome } from "../home.ts";
 import { LoanTunnels } from "../api/loan-tunnels.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
@@ -57,6 +58,22 @@ export interface SmallHiveOptions {
   keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
+  /** What the machine computes with; this one, and one thread for each worker, when left out. */
+  processor?: CpuInventory;
+}
+
+/** This machine with another processor. */
+class WithProcessor extends Hardware {
+  readonly #processor: CpuInventory;
+
+  constructor(processor: CpuInventory) {
+    super([], import.meta.url);
+    this.#processor = processor;
+  }
+
+  override async inventory(): Promise<Inventory> {
+    return { ...(await super.inventory()), cpu: this.#processor };
+  }
 }
 
 /** Supervisor, API and relay as they are in a hive, with stand-in workers that live as `life` says. */
@@ -76,7 +93,8 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     log,
   });
   const { catalogue } = models;
-  const hardware = new Hardware([], import.meta.url);
+  const { processor } = options;
+  const hardware = processor === undefined ? new Hardware([], import.meta.url) : new WithProcessor(processor);
   const supervisor: Supervisor = new Supervisor({
     home,
     engines: new Engines([
@@ -89,7 +107,8 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     clock,
     log,
     slots: 2,
-    threads: 1,
+    // Nobody said how many where the processor is to decide.
+    threads: processor === undefined ? 1 : undefined,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,

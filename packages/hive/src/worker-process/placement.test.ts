@@ -2,7 +2,7 @@ import { poolOf, type Device, type RbeeError, type WorkerSpawn } from "@rbee/con
 import { describe, expect, it } from "vitest";
 import { crashesInARow, restartDelayMs } from "./backoff.ts";
 import { afterPromises, placeWorker, type Machine } from "./placement.ts";
-import { computeThreads } from "./threads.ts";
+import { computeThreads, sharedThreads, type Processor } from "./threads.ts";
 
 const device = (id: string, backend: "cpu" | "cuda" | "metal") => ({
   id,
@@ -164,13 +164,24 @@ describe("restarting", () => {
 });
 
 describe("compute threads", () => {
+  const of = (processor: Partial<Processor>, shared = false, setting?: number) =>
+    computeThreads({ cores: 8, fastCores: null, threads: 16, usableThreads: 16, ...processor }, { shared, setting });
+
   it("are the physical cores, one less on a shared machine, never none, and what is set", () => {
-    const of = (cores: number | null, shared: boolean, setting?: number) =>
-      computeThreads({ cores, threads: 8, shared, setting });
-    expect(of(8, false)).toBe(8);
-    expect(of(8, true)).toBe(7);
-    expect(of(1, true)).toBe(1);
-    expect(of(null, false)).toBe(4);
-    expect(of(8, true, 3)).toBe(3);
+    expect(of({})).toBe(8);
+    expect(of({}, true)).toBe(7);
+    expect(of({ cores: 1 }, true)).toBe(1);
+    expect(of({ cores: null })).toBe(8);
+    expect(of({}, true, 3)).toBe(3);
+  });
+
+  it("leave efficiency cores out, and stay within what the process may use", () => {
+    expect(of({ cores: 14, fastCores: 6 })).toBe(6);
+    expect(of({ usableThreads: 2 })).toBe(2);
+    expect(of({ usableThreads: 2 }, true)).toBe(1);
+  });
+
+  it("are divided among workers that compute at the same time", () => {
+    expect([0, 1, 2, 3, 9].map((busy) => sharedThreads(7, busy))).toEqual([7, 7, 3, 2, 1]);
   });
 });

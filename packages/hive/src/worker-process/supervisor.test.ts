@@ -362,3 +362,25 @@ describe("a limit on the memory of workers", () => {
     expect((await again()).state).toBe("starting");
   });
 });
+
+describe("the threads of workers on a processor", () => {
+  it("are divided while several of them compute, and given back", async () => {
+    const processor = { model: "test", cores: 8, fastCores: null, threads: 16, usableThreads: 16 };
+    const hive = await smallHive("good", { processor });
+    const [one, other] = [await hive.spawn(), await hive.spawn()];
+    const told = async ({ worker_id: id }: { worker_id: string }) => {
+      const log = await hive.client.workerLogs({ params: { id } });
+      return [...log.matchAll(/(\d+) threads from now on/gu)].map(([, threads]) => Number(threads));
+    };
+    // Eight cores less one for the queen are what each has by itself.
+    const first = await hold(hive, one.worker_id);
+    const second = await hold(hive, other.worker_id);
+    await eventually("each has half", async () =>
+      (await Promise.all([told(one), told(other)])).every((threads) => threads.at(-1) === 3),
+    );
+    second.leave();
+    await eventually("the one that goes on has all again", async () => (await told(one)).at(-1) === 7);
+    first.leave();
+    expect(await told(one)).toEqual([3, 7]);
+  });
+});

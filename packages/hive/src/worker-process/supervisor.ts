@@ -27,7 +27,7 @@ import type { HiveWorker } from "./hive-worker.ts";
 import { pruneLogs } from "./log-file.ts";
 import { afterPromises, drivenBy, needsOf, placeOn, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
-import { computeThreads } from "./threads.ts";
+import { computeThreads, sharedThreads } from "./threads.ts";
 import { SupervisedWorker } from "./worker.ts";
 
 export interface SupervisorOptions {
@@ -145,6 +145,7 @@ export class Supervisor {
     const layers = model.header.memory?.layers ?? null;
     const borrowed: Borrowed | undefined =
       borrowing && borrow(borrowing, request.helpers ?? [], { layers, backend, self: { ...self, device } });
+    const alone = computeThreads(cpu, { shared: sharedMachine, setting: threads });
     const id = `worker:${randomBytes(6).toString("hex")}`;
     const idleStopS = request.idle_stop_s ?? this.#options.idleStopS;
     const worker = new SupervisedWorker({
@@ -161,7 +162,7 @@ export class Supervisor {
         gpu_layers: request.gpu_layers,
         flash_attention: request.flash_attention,
         kv_type: request.kv_type,
-        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        threads: alone,
         speculation,
         queue_limit: 64,
         // Nobody else's process reads it.
@@ -177,6 +178,9 @@ export class Supervisor {
       need,
       loadTimeoutMs,
       idleStopMs: idleStopS < 0 ? null : idleStopS * 1_000,
+      onBusy: () => {
+        this.#shareThreads(alone);
+      },
       isPinned: () => catalogue.known(model.id)?.record?.pinned === true,
       logPath: this.#logPath(id),
       runFiles,
@@ -206,7 +210,7 @@ export class Supervisor {
         backend,
         pool,
         env: gpus.find((gpu) => gpu.id === device)?.worker_env ?? {},
-        threads: computeThreads({ ...cpu, shared: sharedMachine, setting: threads }),
+        threads: computeThreads(cpu, { shared: sharedMachine, setting: threads }),
       };
     };
   }
@@ -228,6 +232,16 @@ export class Supervisor {
     this.#closing = true;
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(drainMs)));
     this.#options.runFiles.close();
+  }
+
+  /** Divides the processor among the workers that compute on it now; what a person set stays. */
+  #shareThreads(alone: number): void {
+    if (this.#options.threads !== undefined) return;
+    const onCpu = [...this.#workers.values()]
+      .filter((worker) => worker instanceof SupervisedWorker)
+      .filter(({ device }) => device === "cpu");
+    const each = sharedThreads(alone, onCpu.filter(({ busy }) => busy).length);
+    for (const worker of onCpu) worker.useThreads(each);
   }
 
   #logPath(id: string): string {

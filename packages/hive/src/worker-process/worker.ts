@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly idleStopMs: number | null;
   /** Whether it stays however long it has nothing to do. */
   readonly isPinned: () => boolean;
+  /** Called when it begins or ceases to compute. */
+  readonly onBusy: () => void;
   readonly logPath: string;
   readonly runFiles: RunFiles;
   readonly clock: Clock;
@@ -67,6 +69,7 @@ export class SupervisedWorker implements HiveWorker {
   readonly #waiting: Waiting;
   readonly #idle: IdleWatch;
   #phase: Phase = { kind: "starting" };
+  #threads: number;
   #process: EngineProcess | undefined;
   #startedAt: number;
   #restarts = 0;
@@ -83,6 +86,7 @@ export class SupervisedWorker implements HiveWorker {
     this.need = options.need;
     this.logPath = options.logPath;
     this.#options = options;
+    this.#threads = options.process.threads;
     this.#name = this.id.replaceAll(":", "-");
     this.#socketPath = options.runFiles.socketPath(this.#name);
     this.#logFile = new WorkerLogFile(options.logPath);
@@ -243,8 +247,22 @@ export class SupervisedWorker implements HiveWorker {
     return this.#gone();
   }
 
+  /** Whether it computes now. */
+  get busy(): boolean {
+    return (servingIn(this.#phase)?.slots_busy ?? 0) > 0;
+  }
+
+  /** Has it compute with so many threads, if its engine can change them and they are others than before. */
+  useThreads(threads: number): void {
+    if (threads === this.#threads || servingIn(this.#phase) === undefined) return;
+    this.#threads = threads;
+    this.#process?.useThreads?.(threads);
+  }
+
   #enter(phase: Phase): void {
+    const wasBusy = this.busy;
     this.#phase = phase;
+    if (this.busy !== wasBusy) this.#options.onBusy();
     if (phase.kind === "serving") this.#idle.tells(phase.serving.slots_busy > 0 || phase.serving.queued > 0);
     else this.#idle.stop();
     this.#waiting.tell();
@@ -257,6 +275,7 @@ export class SupervisedWorker implements HiveWorker {
   #start(): void {
     const { clock, engine, process: options, model, env, runFiles, loadTimeoutMs, borrowed } = this.#options;
     this.#startedAt = clock.now();
+    this.#threads = options.threads;
     runFiles.forget(this.#name, this.#socketPath);
     this.#outOfMemory = new OutOfMemoryWatch(clock);
     const launch = {

@@ -175,5 +175,7 @@ export interface Engine {
   saveState(slot: number, path: string): Promise<number>;
   /** Puts a saved state into a slot. Never while a step runs. When it rejects, the slot must be emptied with `keep(slot, 0)`. */
   loadState(slot: number, path: string): Promise<void>;
+  /** Computes with so many threads from the next step on. */
+  useThreads(threads: number): void;
   dispose(): Promise<void>;
 }

@@ -82,10 +82,12 @@ export class LlamaEngine implements Engine {
   readonly #model: LlamaModel;
   readonly #context: LlamaContext;
   readonly #native: Native;
+  #threads: number;
 
   constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">, threads: number) {
     this.#model = model;
     this.#context = context;
+    this.#threads = threads;
     this.#native = nativeOf(model, context);
     this.vocabulary = createVocabulary(model, this.#native.model);
     this.facts = { ...facts, parameters: this.#native.model.getTotalParameters() };
@@ -151,6 +153,8 @@ export class LlamaEngine implements Engine {
 
   async step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]> {
     const { context } = this.#native;
+    // Between steps, since the library reads it while it computes.
+    if (context.getThreads() !== this.#threads) context.setThreads(this.#threads);
     context.initBatch(work.reduce((sum, { tokens, guess }) => sum + tokens.length + guess.length, 0));
     const logits = new Map<number, Uint32Array>();
     // llama.cpp computes neighbouring sequences together only when they come in ascending order; at each other place
@@ -239,6 +243,10 @@ export class LlamaEngine implements Engine {
     const window = this.#model.fileInsights.swaSize;
     if (window === undefined || window <= 0) return true;
     return this.#native.context.getSequenceKvCacheMinPosition(slot) <= Math.max(0, length - window);
+  }
+
+  useThreads(threads: number): void {
+    this.#threads = threads;
   }
 
   async dispose(): Promise<void> {

@@ -11,6 +11,8 @@ export interface NativeContext {
   initBatch(tokens: number): void;
   addToBatch(sequence: number, position: number, tokens: Uint32Array, logitsFor: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
+  getThreads(): number;
+  setThreads(threads: number): void;
   sampleToken(logits: number, sampler: NativeSampler): Promise<number>;
   /**
    * With `probabilities`, also tokens and their probabilities by turns, likeliest first, of all candidates that the
@@ -107,6 +109,8 @@ export function nativeOf(model: LlamaModel, context: LlamaContext): Native {
     "initBatch",
     "addToBatch",
     "decodeBatch",
+    "getThreads",
+    "setThreads",
     "sampleToken",
     "disposeSequence",
     "removeTokenCellsFromSequence",

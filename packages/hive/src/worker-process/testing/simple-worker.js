@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
-/** @import { WorkerMessage, WorkerProcessOptions } from "@rbee/contract" */
+/** @import { WorkerCommand, WorkerMessage, WorkerProcessOptions } from "@rbee/contract" */
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { options: { type: "string" } } });
 /** @type {WorkerProcessOptions} */
@@ -94,7 +94,11 @@ function serve() {
 }
 
 if (life !== "stubborn") process.on("disconnect", () => process.exit(0));
-process.on("message", () => {
+process.on("message", (/** @type {WorkerCommand} */ command) => {
+  if (command.type === "threads") {
+    process.stdout.write(`${command.threads} threads from now on\n`);
+    return;
+  }
   if (life === "deaf") return;
   draining = true;
   goodbyeWhenDrained();

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { usualEngine, type Capabilities, type Heartbeat } from "@rbee/contract";
+import type { Capabilities, Heartbeat } from "@rbee/contract";
 import { Announcement } from "./announcement/announcement.ts";
 import { createApp } from "./api/app.ts";
 import { TokenGate } from "./api/authentication.ts";
@@ -300,7 +300,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
-    mayHaveParkingKey: (id) => parks && supervisor.get(id).snapshot().engine === usualEngine,
+    mayHaveParkingKey: (id) => supervisor.mayHaveParkingKey(id),
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const parts: Parts = {

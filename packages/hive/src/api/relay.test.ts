@@ -1,6 +1,8 @@
 import { request as httpRequest } from "node:http";
 import { describe, expect, it } from "vitest";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { eventually } from "../testing/eventually.ts";
+import { simpleWorker } from "../testing/simple-worker-path.ts";
 import { smallHive, token, type SmallHive, type SmallHiveOptions } from "../testing/small-hive.ts";
 
 const authorization = `Bearer ${token}`;
@@ -47,13 +49,21 @@ describe("the relay", () => {
     expect(echo.headers).not.toHaveProperty("proxy-authorization");
   });
 
-  it("passes the key for parked conversations on to workers that may have it, and to no other", async () => {
-    for (const keepsConversations of [true, false]) {
-      const { address } = await readyWorker({ keepsConversations });
+  it("passes the key for parked conversations on to our own workers while any are kept, and to nobody else", async () => {
+    const keyOf = async (address: string) => {
       const headers = { authorization, "x-wish": "echo", "X-Rbee-Parking-Key": "secret" };
       const echo = (await (await fetch(address, { method: "POST", headers, body: "{}" })).json()) as Echo;
-      expect(echo.headers["x-rbee-parking-key"]).toBe(keepsConversations ? "secret" : undefined);
-    }
+      return echo.headers["x-rbee-parking-key"];
+    };
+    const foreign = { ...nodeLlamaCpp([process.execPath, simpleWorker, "good"]), name: "llama-server" as const };
+    const keeping = await readyWorker({ keepsConversations: true, engines: [foreign] });
+    expect(await keyOf(keeping.address)).toBe("secret");
+    const { worker_id: id } = await keeping.hive.client.spawnWorker({
+      body: { model: "bee-tiny", engine: "llama-server" },
+    });
+    await keeping.hive.client.getWorker({ params: { id }, query: { wait_ms: 10_000 } });
+    expect(await keyOf(`${keeping.hive.url}/v1/workers/${id}/v1/chat/completions`)).toBeUndefined();
+    expect(await keyOf((await readyWorker()).address)).toBeUndefined();
   });
 
   it("takes an id with its colon as it is, and a request without a body", async () => {

@@ -11,7 +11,7 @@ import { Engines } from "../engines/engines.ts";
 import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import type { CpuInventory } from "../hardware/cpu.ts";
 import { Hardware, type Inventory } from "../hardware/index.ts";
-import { makeHome } from "../home.ts";
+import { makeHome, parkedFolder } from "../home.ts";
 import { LoanTunnels } from "../api/loan-tunnels.ts";
 import { HiveJobs } from "../jobs/hive-jobs.ts";
 import { Loans } from "../loans/loans.ts";
@@ -54,7 +54,7 @@ export interface SmallHiveOptions {
   hubToken?: string;
   stallMs?: number;
   marginBytes?: number;
-  /** Default true. */
+  /** Default false. */
   keepsConversations?: boolean;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
@@ -115,6 +115,8 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loans: () => loans.promised(),
     self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
     speculation: "auto",
+    parking:
+      options.keepsConversations === true ? { folder: parkedFolder(home), limit_mb: 64, disk_margin_mb: 0 } : undefined,
     sharedMachine: true,
   });
   const loans: Loans = new Loans({
@@ -150,7 +152,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     gate,
     log,
     connections: (id) => supervisor.get(id).connections(),
-    mayHaveParkingKey: () => options.keepsConversations ?? true,
+    mayHaveParkingKey: (id) => supervisor.mayHaveParkingKey(id),
     diedOf: (id) => supervisor.get(id).diedOf(200),
   });
   const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));

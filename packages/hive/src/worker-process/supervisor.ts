@@ -102,6 +102,14 @@ export class Supervisor {
   }
 
   /**
+   * Whether requests for a worker may bring the key of somebody's parked conversations: only for our own, and while any
+   * are kept. @throws {RbeeError} `worker_not_found`.
+   */
+  mayHaveParkingKey(id: string): boolean {
+    return this.#options.parking !== undefined && this.get(id).snapshot().engine === usualEngine;
+  }
+
+  /**
    * Starts a worker when everything it needs is there; answers before it has loaded.
    * @throws {RbeeError} `model_not_found`, `invalid_request`, `backend_unavailable`, `insufficient_ram`,
    * `insufficient_vram`, `overloaded`; `hive_unreachable` when a helper cannot be reached from here, or what it answers.

@@ -72,6 +72,7 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   device: worker.device,
   slotsTotal: worker.slots_total,
   contextLength: worker.context_length,
+  spread: worker.spread,
   running: 0,
 });
 

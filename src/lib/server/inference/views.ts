@@ -1,4 +1,14 @@
-import type { Backend, Device, Engine, Health, HiveModel, RbeeError, WorkerSpawn, WorkerState } from "@rbee/contract";
+import type {
+  Backend,
+  Device,
+  Engine,
+  Health,
+  HiveModel,
+  RbeeError,
+  SpreadPart,
+  WorkerSpawn,
+  WorkerState,
+} from "@rbee/contract";
 
 /** Memory in MB: of a device's own, which is nothing where it has none, and of main memory. */
 export interface Memory {
@@ -22,6 +32,8 @@ export interface WorkerView {
   readonly running: number;
   /** Seconds without work; unknown when left out. */
   readonly idleS?: number | null;
+  /** The machines that share its model, its own first; undefined when it runs on one alone. */
+  readonly spread?: readonly SpreadPart[] | undefined;
   /** What it was promised when it started. */
   readonly promised?: Memory;
   /** What would be free without it, as measured. */

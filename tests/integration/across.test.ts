@@ -151,6 +151,11 @@ describe.skipIf(whyNot !== null)(
       ]);
       expect(worker.spread?.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
       expect(loan).toMatchObject({ model, borrower: "attic", device: "cpu" });
+      const { decision, hives: told } = await household.admin.explainModel({ params: { id: model } });
+      expect(decision.message).toMatch(/goes to attic, where bee-tiny is loaded over attic \d\d % \+ cellar \d\d %/u);
+      expect(told.map(({ reason }) => reason)).toContainEqual(
+        expect.stringMatching(/^cellar computes \d\d % of bee-tiny for attic\.$/u),
+      );
       // Nobody gets a word while the helper holds its breath.
       freeze(loan.pid);
       let isAnswered = false;

@@ -1,12 +1,5 @@
 import { z } from "zod";
-import {
-  backendSchema,
-  engineSchema,
-  modelIdSchema,
-  timestampSchema,
-  workerEngineSchema,
-  workerIdSchema,
-} from "./identifiers.ts";
+import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
 import { externalSourceSchema } from "./external.ts";
 import { contextLengthSchema, gpuLayersSchema, idleStopSchema, kvTypeSchema, slotsSchema } from "./model-settings.ts";
@@ -41,7 +34,7 @@ export const workerSpawnSchema = z
       .describe("Layers that a GPU computes, the others stay in main memory; all when left out."),
     flash_attention: z.boolean().optional().describe("The engine's choice when left out."),
     kv_type: kvTypeSchema.optional().describe("How the attention cache is kept; f16 when left out."),
-    engine: workerEngineSchema.optional().describe("What runs it; `node-llama-cpp` when left out."),
+    engine: engineSchema.optional().describe("What runs it; `node-llama-cpp` when left out."),
     idle_stop_s: idleStopSchema.optional().describe("Seconds without work after which it is stopped; -1 never."),
     helpers: z
       .array(helperSchema)

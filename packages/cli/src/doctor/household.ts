@@ -77,7 +77,7 @@ function brokenEngines({ capabilities }: FleetHive, name: string): Finding[] {
           warn(
             name,
             `its ${engine} cannot be used: ${problem}`,
-            "Mend or remove that program, or build another with `npm run llama:build` there; models run without it too.",
+            "Mend or remove that program, or name another by RBEE_LLAMA_SERVER there; models run without it too.",
           ),
         ],
   );

@@ -16,8 +16,8 @@ export type Fingerprint =
     }
   | {
       readonly usable: false;
-      /** The program that was found and does not do; null when there is none. */
-      readonly where: string | null;
+      /** The program that was found and does not do; null or left out when there is none. */
+      readonly where?: string | null;
       /** Why not, for people: the end of a sentence, without its full stop. */
       readonly reason: string;
     };

@@ -1,6 +1,8 @@
 import { RbeeError, usualEngine, type Backend, type Engine as EngineName, type EngineFact } from "@rbee/contract";
 import type { Engine, Fingerprint, StartingEngine } from "./engine.ts";
 
+export { usualEngine };
+
 export interface Usable {
   readonly engine: StartingEngine;
   /** What it can compute with, if the machine has it; null for what the hive's own workers can. */
@@ -44,7 +46,7 @@ export class Engines {
       const found = this.#found.get(name);
       if (found === undefined) return [];
       if (!found.usable)
-        return [{ engine: name, version: null, where: found.where, backends: null, problem: found.reason }];
+        return [{ engine: name, version: null, where: found.where ?? null, backends: null, problem: found.reason }];
       const { version, where, backends, spreads } = found;
       const told = backends === undefined ? null : [...backends];
       return [
@@ -71,7 +73,7 @@ export class Engines {
       param: "engine",
       details: { requested: name, available_engines: this.usable },
       suggestion:
-        "Build it on that machine with `npm run llama:build`, name the program by RBEE_LLAMA_SERVER there, or take another engine.",
+        "Put a llama-server on that machine's PATH or name it by RBEE_LLAMA_SERVER there, build one with `npm run llama:build` where its sources are, or take another engine.",
     });
   }
 

@@ -100,6 +100,17 @@ function reasonOf(model: string, judgement: Judgement, verdict: PlacementVerdict
   return sentenceOf(sentence(model, hive, judgement.verdict));
 }
 
+/** The worker of another hive that this one computes a part for, and how much that is. */
+function helpedBy(model: string, hive: HiveView, { hives }: FleetView): { main: HiveView; share: number } | undefined {
+  for (const main of hives)
+    for (const worker of main.workers) {
+      const part = worker.spread?.find(({ hive_id }) => hive_id === hive.hiveId);
+      const isUsed = worker.state === "ready" || worker.state === "busy";
+      if (worker.model === model && main !== hive && isUsed && part !== undefined) return { main, share: part.share };
+    }
+  return undefined;
+}
+
 function explainHive(
   judgement: Judgement,
   { person, request, fleet, breaker }: Explaining,
@@ -108,7 +119,8 @@ function explainHive(
   const { hive, verdict } = judgement;
   const workers = hive.workers.filter(({ model, state }) => model === request.model && state !== "stopped");
   const open = openWorkers(request.model, { hives: fleet.hives.filter((each) => each === hive) }, new Set(), request);
-  const kind = verdictOf(judgement, workers, open);
+  const helped = helpedBy(request.model, hive, fleet);
+  const kind = helped === undefined ? verdictOf(judgement, workers, open) : "use";
   const judged = "device" in verdict ? verdict : undefined;
   const failing = breaker(hive.hiveId);
   return {
@@ -117,7 +129,10 @@ function explainHive(
     health: hive.health,
     verdict: kind,
     chosen: hive.hiveId === chosen,
-    reason: reasonOf(request.model, judgement, kind, open),
+    reason:
+      helped === undefined
+        ? reasonOf(request.model, judgement, kind, open)
+        : `${hive.name} computes ${Math.round(helped.share * 100)} % of ${request.model} for ${helped.main.name}.`,
     backend: judged?.device.backend ?? null,
     device: judged?.device.id ?? null,
     need_mb: judged?.needMb ?? null,
@@ -156,10 +171,12 @@ interface Told {
   readonly error?: RbeeError;
 }
 
-const wordsOfUse = (model: string, { external, device }: WorkerView, hive: HiveView | undefined): string =>
-  external === undefined
-    ? `A request goes to ${hive?.name ?? "a hive"}, where ${model} is loaded on ${device ?? "an unknown device"}.`
-    : `A request goes to ${external.name} on ${hive?.name ?? "a hive"}, which serves ${model}.`;
+function wordsOfUse(model: string, { external, device, spread }: WorkerView, hive: HiveView | undefined): string {
+  const name = hive?.name ?? "a hive";
+  if (external !== undefined) return `A request goes to ${external.name} on ${name}, which serves ${model}.`;
+  const where = spread === undefined ? `on ${device ?? "an unknown device"}` : `over ${spreadText(spread)}`;
+  return `A request goes to ${name}, where ${model} is loaded ${where}.`;
+}
 
 function tell(model: string, placement: Placement, { person, fleet, request, known }: Explaining): Told {
   const at = (id: string) => fleet.hives.find(({ hiveId }) => hiveId === id);
@@ -168,6 +185,7 @@ function tell(model: string, placement: Placement, { person, fleet, request, kno
     case "wait": {
       const { worker } = placement;
       const hive = at(worker.hiveId);
+      const where = worker.spread === undefined ? `on ${worker.device}` : `over ${spreadText(worker.spread)}`;
       const message =
         placement.kind === "use"
           ? wordsOfUse(model, worker, hive)

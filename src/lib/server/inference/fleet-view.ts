@@ -104,6 +104,7 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
     contextLength: worker.context_length,
     running: worker.slots_busy ?? 0,
     idleS: worker.idle_s,
+    spread: worker.spread,
     promised,
     holds: { deviceMb: vram_mb ?? promised.deviceMb / memorySafety, ramMb: rss_mb ?? promised.ramMb / memorySafety },
   };

@@ -74,6 +74,7 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   external: worker.external,
   slotsTotal: worker.slots_total,
   contextLength: worker.context_length,
+  spread: worker.spread,
   running: 0,
 });
 

@@ -129,7 +129,7 @@ export function refusal(
       ? {}
       : {
           param: "engine",
-          suggestion: `Build ${engine} on a machine that has the model (\`npm run llama:build\`), or leave the engine to rbee: \`rbee model set ${model} --engine auto\`.`,
+          suggestion: `Put ${engine} on the PATH of a machine that has the model (\`npm run llama:build\` builds it where rbee's sources are), or leave the engine to rbee: \`rbee model set ${model} --engine auto\`.`,
         }),
     ...(suggestion === undefined ? {} : { suggestion }),
     ...(error === "hive_down" ? { suggestion: "Start rbee-hive on a machine that has this model." } : {}),

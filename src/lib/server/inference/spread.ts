@@ -121,6 +121,8 @@ function dividedAmong(
   const facts = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
   // All of them reckon with the same, so that it is decided here.
   const tokens = request.options?.context_length ?? leastContext(model.context_length);
+  const isSet = request.options?.context_length !== undefined;
+  const why = isSet ? "set" : tokens === model.context_length ? "trained" : "unknown";
   const usualSlots = hives[0]?.usualSlots ?? 1;
   return rooms.map(({ hive, device, mb }, index) => {
     if (device === undefined) return { hive, verdict: { kind: "no_backend", asked: "device" } };
@@ -132,7 +134,7 @@ function dividedAmong(
         ? memoryNeed(facts, { ...question, elsewhere: 1 - share }, sharesRam)
         : partNeed(facts, question, share, sharesRam);
     const asked = { ...request, mayEvict: by === "most" && request.mayEvict !== false };
-    const verdict = judgeNeed(asked, hive, device, need, () => ({ need, tokens, why: "set" }));
+    const verdict = judgeNeed(asked, hive, device, need, () => ({ need, tokens, why }));
     return { hive, verdict: { ...verdict, share } };
   });
 }

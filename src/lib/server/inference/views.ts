@@ -6,6 +6,7 @@ import type {
   Health,
   HiveModel,
   RbeeError,
+  SpreadPart,
   WorkerSpawn,
   WorkerState,
 } from "@rbee/contract";
@@ -37,6 +38,8 @@ export interface WorkerView {
   readonly running: number;
   /** Seconds without work; unknown when left out. */
   readonly idleS?: number | null;
+  /** The machines that share its model, its own first; undefined when it runs on one alone. */
+  readonly spread?: readonly SpreadPart[] | undefined;
   /** What it was promised when it started. */
   readonly promised?: Memory;
   /** What would be free without it, as measured. */

@@ -75,7 +75,7 @@ describe("a request's id", () => {
       const own = data.filter(({ request_id }) => request_id.startsWith(id));
       return own.length === 2 ? own : undefined;
     });
-    expect(rows.every(({ completion_tokens }) => completion_tokens > 0)).toBe(true);
+    expect(rows.every(({ completion_tokens }) => (completion_tokens ?? 0) > 0)).toBe(true);
   });
 
   it.each(["a b", "x".repeat(200), "<script>"])("is a new one instead of %j", async (id) => {

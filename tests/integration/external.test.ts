@@ -269,6 +269,7 @@ describe("what such a server does wrong", () => {
     server.misbehaves = "counts nothing";
     const whole = await openai.chat.completions.create({ model, messages });
     expect([whole.choices[0]?.message.content, whole.usage]).toEqual([externalAnswer, null]);
+    expect(await usageRow()).toMatchObject({ prompt_tokens: null, completion_tokens: null, status: 200 });
     const text = await (await ask(true)).text();
     expect(text).toContain("[DONE]");
     expect((await post("/v1/messages", { model, max_tokens: 9, messages })).status).toBe(200);

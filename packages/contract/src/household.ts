@@ -104,6 +104,8 @@ export const sessionSchema = z
   .meta({ id: "Session" });
 export type Session = z.infer<typeof sessionSchema>;
 
+const uncounted = "null when a server that is not rbee's answered and did not count.";
+
 export const usageRowSchema = z
   .object({
     request_id: z.string(),
@@ -114,9 +116,9 @@ export const usageRowSchema = z
     started_at: timestampSchema,
     duration_ms: z.number(),
     time_to_first_token_ms: z.number().nullable(),
-    prompt_tokens: z.int(),
-    cached_tokens: z.int(),
-    completion_tokens: z.int(),
+    prompt_tokens: z.int().nullable().describe(uncounted),
+    cached_tokens: z.int().nullable().describe(uncounted),
+    completion_tokens: z.int().nullable().describe(uncounted),
     status: z.int().describe("HTTP status; 499 when the client left."),
     error_code: z.string().nullable(),
   })

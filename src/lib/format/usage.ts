@@ -17,8 +17,8 @@ export function todayByPerson(rows: readonly UsageRow[]): PersonUse[] {
   for (const row of rows) {
     const sum = sums.get(row.user) ?? { user: row.user, requests: 0, promptTokens: 0, completionTokens: 0, failed: 0 };
     sum.requests += 1;
-    sum.promptTokens += row.prompt_tokens;
-    sum.completionTokens += row.completion_tokens;
+    sum.promptTokens += row.prompt_tokens ?? 0;
+    sum.completionTokens += row.completion_tokens ?? 0;
     if (row.status >= 400 && row.status !== cancelledStatus) sum.failed += 1;
     sums.set(row.user, sum);
   }

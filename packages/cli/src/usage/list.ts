@@ -35,8 +35,8 @@ export function usage(parent: Command): void {
                 { title: "WHEN", cell: ({ started_at }) => formatMoment(started_at, now) },
                 { title: "WHO", cell: ({ user, key_name }) => (key_name === null ? user : `${user} (${key_name})`) },
                 { title: "MODEL", cell: ({ model }) => model },
-                { title: "IN", cell: ({ prompt_tokens }) => String(prompt_tokens), align: "right" },
-                { title: "OUT", cell: ({ completion_tokens }) => String(completion_tokens), align: "right" },
+                { title: "IN", cell: ({ prompt_tokens }) => orDash(prompt_tokens), align: "right" },
+                { title: "OUT", cell: ({ completion_tokens }) => orDash(completion_tokens), align: "right" },
                 {
                   title: "FIRST TOKEN",
                   cell: ({ time_to_first_token_ms: ms }) => orDash(ms === null ? null : `${Math.round(ms)} ms`),

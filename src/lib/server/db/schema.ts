@@ -147,6 +147,8 @@ export const usage = sqliteTable(
     promptTokens: integer("prompt_tokens").notNull(),
     cachedTokens: integer("cached_tokens").notNull(),
     completionTokens: integer("completion_tokens").notNull(),
+    /** 0 where whoever answered did not count: then the tokens above say nothing. */
+    counted: integer().notNull().default(1),
     status: integer().notNull(),
     errorCode: text("error_code"),
   },

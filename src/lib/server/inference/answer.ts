@@ -229,7 +229,7 @@ async function attempt(
       const { text, counts } =
         foreign === null ? { text: said, counts: countsOf(said, connection.name) } : foreignWhole(said, ask, foreign);
       leave(actualCost(counts));
-      log.end({ error: null, timings: counts, firstTextAt: null });
+      log.end({ error: null, timings: counts, firstTextAt: null, uncounted: foreign !== null && counts === null });
       const work =
         counts !== null && "prompt_ms" in counts ? { prefill: counts.prompt_ms, decode: counts.predicted_ms } : {};
       const timing = timingHeader({ ...spent, ...work });
@@ -249,7 +249,7 @@ async function attempt(
         // Pieces of text are tokens where our own worker cut them.
         const counts = meter.timings ?? (told === null ? meter.counted : told.counts());
         leave(actualCost(counts));
-        log.end({ error, timings: counts, firstTextAt });
+        log.end({ error, timings: counts, firstTextAt, uncounted: told !== null && counts === null });
       },
     } satisfies Parameters<typeof relayStream>[0];
     const first = await firstBytes(options);

@@ -8,7 +8,13 @@ export interface RequestLog {
   /** The hive that answers. */
   at(hiveId: string): void;
   /** Ends the entry; only the first call counts. `firstTextAt` is by `performance.now()`. */
-  end(outcome: { error: RbeeError | null; timings: TokenCounts | null; firstTextAt: number | null }): void;
+  end(outcome: {
+    error: RbeeError | null;
+    timings: TokenCounts | null;
+    firstTextAt: number | null;
+    /** Whether somebody answered who does not count; then it is unknown what it cost. */
+    uncounted?: boolean;
+  }): void;
 }
 
 export function openRequestLog(options: {
@@ -31,7 +37,7 @@ export function openRequestLog(options: {
       hiveId = id;
       at?.(id);
     },
-    end({ error, timings, firstTextAt }) {
+    end({ error, timings, firstTextAt, uncounted = false }) {
       if (ended) return;
       ended = true;
       const cached = timings?.cache_n ?? 0;
@@ -45,9 +51,9 @@ export function openRequestLog(options: {
         started_at: startedAt,
         duration_ms: performance.now() - clock,
         time_to_first_token_ms: firstTextAt === null ? null : firstTextAt - clock,
-        prompt_tokens: cached + (timings?.prompt_n ?? 0),
-        cached_tokens: cached,
-        completion_tokens: timings?.predicted_n ?? 0,
+        prompt_tokens: uncounted ? null : cached + (timings?.prompt_n ?? 0),
+        cached_tokens: uncounted ? null : cached,
+        completion_tokens: uncounted ? null : (timings?.predicted_n ?? 0),
         status: error?.status ?? 200,
         error_code: error?.code ?? null,
       });

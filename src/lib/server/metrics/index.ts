@@ -84,11 +84,11 @@ export function createMetrics(sources: {
     observe(entry) {
       // A name that no hive has comes from outside: as a label it would let a stranger's typing grow the memory.
       const model_name = entry.error_code === "model_not_found" ? "unknown" : entry.model;
-      promptTokens.inc(entry.prompt_tokens);
-      predictedTokens.inc(entry.completion_tokens);
-      promptByModel.inc({ model_name }, entry.prompt_tokens);
-      generatedByModel.inc({ model_name }, entry.completion_tokens);
-      cachedTokens.inc({ model_name }, entry.cached_tokens);
+      promptTokens.inc(entry.prompt_tokens ?? 0);
+      predictedTokens.inc(entry.completion_tokens ?? 0);
+      promptByModel.inc({ model_name }, entry.prompt_tokens ?? 0);
+      generatedByModel.inc({ model_name }, entry.completion_tokens ?? 0);
+      cachedTokens.inc({ model_name }, entry.cached_tokens ?? 0);
       requests.inc({ model_name, status: String(entry.status) });
       if (entry.time_to_first_token_ms !== null)
         firstToken.observe({ model_name }, entry.time_to_first_token_ms / 1000);

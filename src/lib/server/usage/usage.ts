@@ -21,6 +21,15 @@ export interface UsageService extends Usage {
   stop(): void;
 }
 
+/** A row as the table has it: what was not counted is marked as such. */
+const storedOf = ({ prompt_tokens, cached_tokens, completion_tokens, ...row }: UsageEntry) => ({
+  ...row,
+  prompt_tokens: prompt_tokens ?? 0,
+  cached_tokens: cached_tokens ?? 0,
+  completion_tokens: completion_tokens ?? 0,
+  counted: prompt_tokens === null ? 0 : 1,
+});
+
 export function createUsage(db: Db, log: Logger): UsageService {
   // Written once a request: building the statement each time would cost more than running it.
   const insert = db
@@ -38,6 +47,7 @@ export function createUsage(db: Db, log: Logger): UsageService {
       promptTokens: sql.placeholder("prompt_tokens"),
       cachedTokens: sql.placeholder("cached_tokens"),
       completionTokens: sql.placeholder("completion_tokens"),
+      counted: sql.placeholder("counted"),
       status: sql.placeholder("status"),
       errorCode: sql.placeholder("error_code"),
     } satisfies Record<keyof typeof usage.$inferInsert, unknown>)
@@ -52,7 +62,8 @@ export function createUsage(db: Db, log: Logger): UsageService {
     pending = [];
     try {
       db.transaction(() => {
-        for (const row of rows) {
+        for (const entry of rows) {
+          const row = storedOf(entry);
           // Clients may name their requests: one that has a name twice still counts twice.
           if (insert.run({ ...row }).changes === 0)
             insert.run({ ...row, request_id: `${row.request_id}~${crypto.randomUUID()}` });
@@ -87,9 +98,9 @@ export function createUsage(db: Db, log: Logger): UsageService {
           started_at: row.startedAt,
           duration_ms: row.durationMs,
           time_to_first_token_ms: row.timeToFirstTokenMs,
-          prompt_tokens: row.promptTokens,
-          cached_tokens: row.cachedTokens,
-          completion_tokens: row.completionTokens,
+          prompt_tokens: row.counted === 0 ? null : row.promptTokens,
+          cached_tokens: row.counted === 0 ? null : row.cachedTokens,
+          completion_tokens: row.counted === 0 ? null : row.completionTokens,
           status: row.status,
           error_code: row.errorCode,
         }));

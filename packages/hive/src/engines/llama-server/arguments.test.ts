@@ -17,7 +17,7 @@ const facts: ProgramFacts = {
 const launch = (options: Partial<Launch["options"]> = {}, flags: readonly string[] = []) => ({
   options: {
     ...{ worker_id: "worker:1", model: "bee", model_path: "/models/bee.gguf", socket_path: "/run/bee.sock" },
-    ...{ backend: "cpu" as const, device: "cpu", slots: 3, threads: 2, queue_limit: 64 },
+    ...{ backend: "cpu" as const, device: "cpu", slots: 3, threads: 2, queue_limit: 64, speculation: "off" as const },
     ...options,
   },
   contextPerSlot: 500,

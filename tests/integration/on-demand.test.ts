@@ -1,4 +1,4 @@
-import type { ChatCompletion } from "@rbee/contract";
+import type { ChatAnswer } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { longChat } from "../support/chat-stream.ts";
 import { startHousehold, type Household } from "../support/household.ts";
@@ -12,12 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => household.stop());
 
-const ask = async (content: string): Promise<ChatCompletion> =>
+const ask = async (content: string): Promise<ChatAnswer> =>
   household.admin.chat({
     body: { model: "bee-tiny", temperature: 0, max_tokens: 120, messages: [{ role: "user", content }] },
     timeoutMs: 60_000,
   });
-const text = (answer: ChatCompletion) => answer.choices[0]?.message.content ?? "";
+const text = (answer: ChatAnswer) => answer.choices[0]?.message.content ?? "";
 
 const questions = [
   "Who are you?",
@@ -81,9 +81,9 @@ describe("usage", () => {
       user: "Ada",
       model: "bee-tiny",
       status: 200,
-      prompt_tokens: answer.usage.prompt_tokens,
-      completion_tokens: answer.usage.completion_tokens,
-      cached_tokens: answer.usage.prompt_tokens_details.cached_tokens,
+      prompt_tokens: answer.usage?.prompt_tokens,
+      completion_tokens: answer.usage?.completion_tokens,
+      cached_tokens: answer.usage?.prompt_tokens_details.cached_tokens,
     });
   });
 

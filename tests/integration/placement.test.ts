@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RbeeError, type ChatCompletion, type PlacementExplanation } from "@rbee/contract";
+import { RbeeError, type ChatAnswer, type PlacementExplanation } from "@rbee/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { joinedHive, type TestHive } from "../support/hive.ts";
@@ -37,7 +37,7 @@ afterAll(async () => {
   models.remove();
 });
 
-const ask = (model: string): Promise<ChatCompletion> =>
+const ask = (model: string): Promise<ChatAnswer> =>
   household.admin.chat({
     body: { model, temperature: 0, max_tokens: 8, messages: [{ role: "user", content: "Who are you?" }] },
     timeoutMs: 60_000,

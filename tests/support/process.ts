@@ -22,6 +22,9 @@ export interface TestProcess {
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>;
 }
 
+/** No test's hive looks for servers that happen to run on the machine of the tests. */
+const quiet = { RBEE_EXTERNAL_SERVERS: "off" };
+
 /**
  * Starts a program with the Node that runs the tests; its environment is only what is given, plus PATH and HOME.
  * @param through a command that becomes the program in the end, as `ip netns exec NAME` does
@@ -34,7 +37,7 @@ export function startProcess(
   const [program = process.execPath, ...rest] = [...through, process.execPath, ...args];
   const child = spawn(program, rest, {
     cwd: projectRoot,
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
+    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...quiet, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

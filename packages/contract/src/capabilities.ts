@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { externalServerSchema } from "./external.ts";
 import { modelMemoryFactsSchema } from "./model-memory.ts";
 import { apiVersion, backendSchema, engineSchema, hiveIdSchema, modelIdSchema } from "./identifiers.ts";
 
@@ -100,6 +101,10 @@ export const capabilitiesSchema = z
     engines: z.array(engineSchema).describe("Those that can be used on this machine now."),
     engine_facts: z.array(engineFactSchema).default([]).describe("Every engine that this hive knows of."),
     models: z.array(hiveModelSchema),
+    external_servers: z
+      .array(externalServerSchema)
+      .optional()
+      .describe("Servers that run there and are not rbee's, whose models it passes requests on to."),
     capabilities_rev: z.string(),
   })
   .meta({ id: "Capabilities" });

@@ -4,6 +4,7 @@ import { enrolmentKindSchema } from "./enrolment.ts";
 import { healthSchema, nodeTelemetrySchema, workerTelemetrySchema } from "./heartbeat.ts";
 import { hiveIdSchema, modelIdSchema, timestampSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { externalSourceSchema } from "./external.ts";
 import { loanTelemetrySchema } from "./spread.ts";
 
 /** One second of a hive's past, for sparklines. */
@@ -49,8 +50,14 @@ export const fleetModelSchema = z
     name: z.string(),
     state: z.enum(["unloaded", "loading", "loaded"]),
     load_progress: z.number().nullable(),
-    hives: z.array(hiveIdSchema),
-    size_bytes: z.int(),
+    hives: z.array(hiveIdSchema).describe("Those that have its files."),
+    external: z
+      .array(externalSourceSchema.pick({ kind: true, name: true }).extend({ hive_id: hiveIdSchema }))
+      .optional()
+      .describe(
+        "Servers that serve it now and are not rbee's, with the hive that passes requests on to them; absent where there are none.",
+      ),
+    size_bytes: z.int().nullable().describe("null when only external servers have it."),
     parameters: z.number().nullable(),
     quantization: z.string().nullable(),
     context_length: z.int().nullable(),

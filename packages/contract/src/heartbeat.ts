@@ -8,10 +8,12 @@ import {
   workerIdSchema,
 } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { externalSourceSchema } from "./external.ts";
 import { loanTelemetrySchema, spreadSchema } from "./spread.ts";
 import { workerStateSchema } from "./workers.ts";
 
 const unknown = "null when it cannot be measured.";
+const externalUnknown = "null when it is unknown, as it is of external servers.";
 const share = z.number().min(0).max(100);
 const megabytes = z.number().min(0);
 
@@ -39,8 +41,8 @@ export const workerTelemetrySchema = z.object({
   worker_id: workerIdSchema,
   model: modelIdSchema,
   engine: engineSchema,
-  backend: backendSchema,
-  device: z.string(),
+  backend: backendSchema.nullable().describe(externalUnknown),
+  device: z.string().nullable().describe(externalUnknown),
   state: workerStateSchema,
   pid: z.int().nullable(),
   cpu_pct: z.number().min(0).nullable().describe(`Of one core, so it can pass 100; ${unknown}`),
@@ -70,6 +72,9 @@ export const workerTelemetrySchema = z.object({
   queued: z.int().min(0).nullable().default(null).describe("Requests that wait for a slot inside the worker."),
   restarts: z.int().min(0).default(0).describe("How often it was started again after a crash."),
   error: errorBodySchema.shape.error.nullable().default(null).describe("Why it failed, or why it last crashed."),
+  external: externalSourceSchema
+    .optional()
+    .describe("The server that it is a model of; absent for a worker that rbee started."),
   spread: spreadSchema,
 });
 export type WorkerTelemetry = z.infer<typeof workerTelemetrySchema>;

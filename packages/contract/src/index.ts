@@ -5,6 +5,7 @@ export * from "./context-choice.ts";
 export * from "./endpoint.ts";
 export * from "./enrolment.ts";
 export * from "./errors.ts";
+export * from "./external.ts";
 export * from "./fleet.ts";
 export * from "./gguf-files.ts";
 export * from "./heartbeat.ts";

@@ -50,7 +50,7 @@ export type PlacementVerdict = z.infer<typeof placementVerdictSchema>;
 const placedWorkerSchema = z.object({
   worker_id: workerIdSchema,
   state: workerStateSchema,
-  device: z.string(),
+  device: z.string().nullable(),
   slots_total: z.int().nullable(),
   context_length: z.int().nullable().describe("Tokens of context per slot; null until it is loaded."),
   requests: z.int().describe("Requests that it is answering."),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
+import { externalSourceSchema } from "./external.ts";
 import { contextLengthSchema, gpuLayersSchema, idleStopSchema, kvTypeSchema, slotsSchema } from "./model-settings.ts";
 import { helperSchema, spreadSchema } from "./spread.ts";
 
@@ -51,8 +52,8 @@ export const workerSchema = z
     worker_id: workerIdSchema,
     model: modelIdSchema,
     engine: engineSchema,
-    backend: backendSchema,
-    device: z.string(),
+    backend: backendSchema.nullable().describe("null when it is unknown, as it is of external servers."),
+    device: z.string().nullable().describe("null when it is unknown, as it is of external servers."),
     state: workerStateSchema,
     pid: z.int().nullable(),
     load_progress: z
@@ -69,6 +70,9 @@ export const workerSchema = z
     ready_at: timestampSchema.nullable(),
     restarts: z.int().describe("How often it was restarted after a crash."),
     error: errorBodySchema.shape.error.nullable().describe("Why it failed, or why it last crashed."),
+    external: externalSourceSchema
+      .optional()
+      .describe("The server that it is a model of; absent for a worker that rbee started."),
     spread: spreadSchema,
   })
   .meta({ id: "Worker" });

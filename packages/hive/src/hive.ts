@@ -13,6 +13,9 @@ import { Engines } from "./engines/engines.ts";
 import { LlamaServer } from "./engines/llama-server/llama-server.ts";
 import { nodeLlamaCpp } from "./engines/node-llama-cpp.ts";
 import { join as joinHousehold } from "./enrolment/join.ts";
+import { ExternalServers } from "./engines/external/servers.ts";
+import { targetsOf } from "./engines/external/targets.ts";
+import { HiveWorkers } from "./engines/workers.ts";
 import { gpuSources, Hardware } from "./hardware/index.ts";
 import { readDiskFreeMb } from "./hardware/memory.ts";
 import { HeartbeatLoop } from "./heartbeat/loop.ts";
@@ -65,6 +68,7 @@ export class Hive {
     try {
       parts = await assemble(config, unlock);
       parts.supervisor.start();
+      parts.external.start();
       parts.parkedExpiry.start();
       const actualPort = await parts.server.listen(host, port);
       parts.listensOn = actualPort;
@@ -118,7 +122,7 @@ export class Hive {
   }
 
   async #stopRest(drained: Promise<void>): Promise<void> {
-    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, parkedExpiry, unlock } =
+    const { announcement, heartbeats, sender, server, hardware, models, jobs, loans, external, parkedExpiry, unlock } =
       this.#parts;
     this.#log.info("The hive stops.");
     await Promise.all([drained, jobs.stop(), announcement?.withdraw()]);
@@ -127,6 +131,7 @@ export class Hive {
     await heartbeats.stop();
     await sender.close();
     await server.close();
+    await external.stop();
     await models.close();
     hardware.stop();
     unlock();
@@ -138,6 +143,7 @@ interface Parts {
   readonly log: Logger;
   readonly hardware: Hardware;
   readonly supervisor: Supervisor;
+  readonly external: ExternalServers;
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly loans: Loans;
@@ -173,10 +179,17 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
     () => hardware.gpus(),
     () => hardware.processMemory(),
   );
+  const external = new ExternalServers({
+    targets: targetsOf(settings.externalServers),
+    hiveId: identity.hiveId,
+    clock: systemClock,
+    log,
+  });
   const parks = settings.parkedMb > 0;
   const engines = new Engines([
     nodeLlamaCpp(config.workerCommand),
     new LlamaServer({ setting: settings.llamaServer, cache: settings.llamaFolder }),
+    external,
   ]);
   const supervisor: Supervisor = new Supervisor({
     home,
@@ -199,6 +212,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       : undefined,
     sharedMachine: config.parent === "ipc",
   });
+  const workers = new HiveWorkers(supervisor, external);
   const loans: Loans = new Loans({
     home,
     program: () => computeProgram(engines),
@@ -235,6 +249,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       engines: engines.usable,
       engine_facts: engines.facts,
       models: catalogue.models.map(describeModel),
+      external_servers: external.describe(),
     };
     const capabilities_rev = createHash("sha256").update(JSON.stringify(stable)).digest("hex").slice(0, 16);
     return { ...stable, disk_free_mb: await readDiskFreeMb(home), capabilities_rev };
@@ -249,9 +264,9 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       // One that was just installed shows; no heartbeat waits for a program that hangs.
       void engines.look();
     }
-    const facts = supervisor.facts();
+    const facts = workers.facts();
     for (const { model, state } of facts) if (state === "busy") catalogue.touch(model);
-    const [{ capabilities_rev }, node, workers, lent] = await Promise.all([
+    const [{ capabilities_rev }, node, measured, lent] = await Promise.all([
       describe(),
       sampler.node(),
       sampler.workers(facts),
@@ -265,7 +280,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       port: parts.listensOn,
       capabilities_rev,
       node,
-      workers,
+      workers: measured,
       loans: lent,
     };
   };
@@ -281,7 +296,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const app = createApp({
     hiveId: identity.hiveId,
     gate,
-    supervisor,
+    workers,
     log,
     capabilities: async () => {
       await Promise.all([rescan(), engines.look()]);
@@ -299,15 +314,16 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
   const relay = new Relay({
     gate,
     log,
-    connections: (id) => supervisor.get(id).connections(),
-    mayHaveParkingKey: (id) => supervisor.mayHaveParkingKey(id),
-    diedOf: (id) => supervisor.get(id).diedOf(200),
+    address: (id) => workers.address(id),
+    mayHaveParkingKey: (id) => workers.mayHaveParkingKey(id),
+    diedOf: (id) => workers.diedOf(id),
   });
   const parts: Parts = {
     identity,
     log,
     hardware,
     supervisor,
+    external,
     models,
     jobs,
     loans,

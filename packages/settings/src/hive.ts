@@ -12,6 +12,7 @@ import {
   setting,
   text,
 } from "./define.ts";
+import { externalServersText } from "./external-servers.ts";
 import { hubSettings } from "./hub.ts";
 
 const count = z.coerce.number("must be a whole number").int().min(1, "must be at least 1");
@@ -141,6 +142,14 @@ export const hiveSettings = {
     schema: seconds,
     fallback: () => 300,
     description: "Seconds a model may take to load.",
+  }),
+  externalServers: setting({
+    env: "RBEE_EXTERNAL_SERVERS",
+    toml: "hive.external_servers",
+    schema: externalServersText,
+    fallback: () => "auto",
+    description:
+      "Servers that rbee did not start and whose models it offers: auto looks for Ollama, vLLM, LM Studio and llama-server on this machine, off for none, or URLs with commas such as workshop=http://127.0.0.1:9999.",
   }),
   llamaServer: setting({
     env: "RBEE_LLAMA_SERVER",

@@ -1,4 +1,5 @@
 export type { SettingDefinition, SettingTable, SettingValues } from "./define.ts";
+export { externalServersOf, type ExternalServersSetting, type NamedServer } from "./external-servers.ts";
 export { hiveSettings } from "./hive.ts";
 export {
   describeSettings,

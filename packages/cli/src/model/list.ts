@@ -1,4 +1,4 @@
-import type { FleetSnapshot } from "@rbee/contract";
+import type { FleetModel, FleetSnapshot } from "@rbee/contract";
 import type { Command } from "commander";
 import { perform, verb, type CommonOptions } from "../command.ts";
 import { formatBytes, orDash } from "../terminal/format.ts";
@@ -8,6 +8,10 @@ import { table } from "../terminal/table.ts";
 export function modelTable({ models, hives }: Pick<FleetSnapshot, "models" | "hives">): string {
   if (models.length === 0) return "";
   const nameOf = (id: string) => hives.find(({ hive_id }) => hive_id === id)?.name ?? id;
+  const placesOf = ({ hives: holders, external = [] }: FleetModel) => [
+    ...holders.map(nameOf),
+    ...external.map(({ name, hive_id }) => `${name} on ${nameOf(hive_id)}`),
+  ];
   return table(models, [
     { title: "MODEL", cell: ({ id }) => id },
     {
@@ -18,7 +22,7 @@ export function modelTable({ models, hives }: Pick<FleetSnapshot, "models" | "hi
     { title: "SIZE", cell: ({ size_bytes }) => formatBytes(size_bytes), align: "right" },
     { title: "QUANT", cell: ({ quantization }) => orDash(quantization) },
     { title: "CONTEXT", cell: ({ context_length }) => orDash(context_length), align: "right" },
-    { title: "HIVES", cell: (model) => model.hives.map(nameOf).join(", ") },
+    { title: "HIVES", cell: (model) => placesOf(model).join(", ") },
   ]);
 }
 

@@ -27,8 +27,9 @@ export function formatMoment(at: number | null, now: number): string {
   return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now + 5_000)}`;
 }
 
-/** Bytes as `3.4 MB` or `12.0 GB`. */
-export function formatBytes(bytes: number): string {
+/** Bytes as `3.4 MB` or `12.0 GB`; a dash when nobody knows. */
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return "–";
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 

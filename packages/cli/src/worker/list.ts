@@ -4,6 +4,7 @@ import { perform, verb, type CommonOptions } from "../command.ts";
 import { formatDuration, orDash } from "../terminal/format.ts";
 import { table } from "../terminal/table.ts";
 import { workersOf } from "./meant.ts";
+import { whereOf } from "./where.ts";
 
 const seconds = (value: number | null) => orDash(value === null ? null : formatDuration(value * 1_000));
 
@@ -20,7 +21,7 @@ export function workerTable(workers: readonly HouseholdWorker[]): string {
     { title: "WORKER", cell: ({ worker_id }) => worker_id },
     { title: "MODEL", cell: ({ model }) => model },
     { title: "HIVE", cell: ({ hive, spread }) => (spread === undefined ? hive : spreadText(spread)) },
-    { title: "DEVICE", cell: ({ device }) => device },
+    { title: "DEVICE", cell: whereOf },
     { title: "STATE", cell: ({ state }) => state },
     { title: "SLOTS", cell: (worker) => `${orDash(worker.slots_busy)}/${orDash(worker.slots_total)}`, align: "right" },
     { title: "QUEUE", cell: ({ queued }) => orDash(queued), align: "right" },

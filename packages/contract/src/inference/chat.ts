@@ -108,6 +108,15 @@ export const chatCompletionSchema = z
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
 
+/** A chat's answer from whoever has the model. Servers that are not rbee's may not count. */
+export const chatAnswerSchema = chatCompletionSchema
+  .extend({
+    usage: usageSchema.nullable().describe("null when a server that is not rbee's did not count."),
+    timings: timingsSchema.optional().describe("Absent when a server that is not rbee's answered."),
+  })
+  .meta({ id: "ChatAnswer" });
+export type ChatAnswer = z.infer<typeof chatAnswerSchema>;
+
 export const chatChunkSchema = z
   .object({
     ...answerHead,

@@ -29,7 +29,10 @@ export const embeddingsSchema = z
       }),
     ),
     model: z.string(),
-    usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
+    usage: z
+      .object({ prompt_tokens: z.int(), total_tokens: z.int() })
+      .nullable()
+      .describe("null when a server that is not rbee's did not count."),
   })
   .meta({ id: "Embeddings" });
 export type Embeddings = z.infer<typeof embeddingsSchema>;

@@ -163,13 +163,13 @@ export const ollamaEmbedAnswerSchema = z
     model: z.string(),
     embeddings: z.array(z.array(z.number())),
     total_duration: z.int(),
-    prompt_eval_count: z.int(),
+    prompt_eval_count: z.int().optional(),
   })
   .meta({ id: "OllamaEmbedAnswer" });
 
 const detailsSchema = z.object({
   parent_model: z.string(),
-  format: z.literal("gguf"),
+  format: z.enum(["gguf", ""]).describe("Empty for a model of a server that is not rbee's."),
   family: z.string(),
   families: z.array(z.string()),
   parameter_size: z.string(),
@@ -178,7 +178,7 @@ const detailsSchema = z.object({
 const listedModel = {
   name: z.string(),
   model: z.string(),
-  size: z.int(),
+  size: z.int().nullable().describe("null for a model of a server that is not rbee's."),
   digest: z.string(),
   details: detailsSchema,
 };

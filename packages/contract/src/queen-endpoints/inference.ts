@@ -1,5 +1,5 @@
 import type { EndpointTable } from "../endpoint.ts";
-import { chatCompletionSchema, chatRequestSchema } from "../inference/chat.ts";
+import { chatAnswerSchema, chatRequestSchema } from "../inference/chat.ts";
 import { modelListSchema, modelSchema } from "../inference/models.ts";
 import { queueSchema } from "../inference/queue.ts";
 import { taskRequestSchema } from "../inference/tasks.ts";
@@ -14,7 +14,7 @@ export const inferenceEndpoints = {
     summary: "A chat answer, whole or as a stream. Loads the model first when it must.",
     status: 200,
     body: chatRequestSchema,
-    answer: chatCompletionSchema,
+    answer: chatAnswerSchema,
   },
   listModels: {
     method: "GET",

@@ -63,14 +63,14 @@ describe("who may call a hive", () => {
 
 describe("the routes of a hive", () => {
   it("are exactly the contract's endpoints; what lies under a worker's /v1 is the relay's", async () => {
-    const { supervisor } = await smallHive();
+    const { workers } = await smallHive();
     const unused = () => {
       throw new Error("not called");
     };
     const app = createApp({
       hiveId: "hive:x",
       gate: new TokenGate(token),
-      supervisor,
+      workers,
       log: { error: unused } as never,
       capabilities: unused,
       models: {} as never,

@@ -18,8 +18,8 @@ import type { ModelGrants } from "../models/grants.ts";
 import { sendFile } from "../models/send-file.ts";
 import type { ModelStore } from "../models/store.ts";
 import { logStream } from "../logs/log-stream.ts";
+import type { HiveWorkers } from "../engines/workers.ts";
 import { tunnelProtocol } from "../loans/tunnel-client.ts";
-import type { Supervisor } from "../worker-process/supervisor.ts";
 import { version } from "../version.ts";
 import type { TokenGate } from "./authentication.ts";
 import { readBody } from "./body.ts";
@@ -27,7 +27,7 @@ import { readBody } from "./body.ts";
 export interface AppOptions {
   readonly hiveId: string;
   readonly gate: TokenGate;
-  readonly supervisor: Supervisor;
+  readonly workers: HiveWorkers;
   readonly log: Logger;
   /** What the machine is and can run, after a fresh look. */
   readonly capabilities: () => Promise<Capabilities>;
@@ -53,7 +53,7 @@ const honoPath = (path: string) => path.replace(/\{(\w+)\}/gu, ":$1");
 
 /** What this hive answers, by endpoint of the contract; one that is missing does not type-check. */
 function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName>, Handler> {
-  const { hiveId, supervisor, capabilities, logPath, reportTo, jobs, loans } = options;
+  const { hiveId, workers, capabilities, logPath, reportTo, jobs, loans } = options;
   const { catalogue, store } = options.models;
   const idOf = (context: Context) => context.req.param("id") ?? "";
   return {
@@ -99,25 +99,23 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
       const query = parseInput(hiveEndpoints.logs.query, context.req.query());
       return new Response(logStream({ path: logPath, ...query }), { headers: plainText });
     },
-    listWorkers: () => Response.json({ data: supervisor.list() }),
+    listWorkers: () => Response.json({ data: workers.list() }),
     spawnWorker: async (context) => {
       const request = await readBody(hiveEndpoints.spawnWorker.body, context.req.raw);
-      return Response.json(await supervisor.spawn(request), { status: hiveEndpoints.spawnWorker.status });
+      return Response.json(await workers.spawn(request), { status: hiveEndpoints.spawnWorker.status });
     },
     getWorker: async (context) => {
       const { wait_ms } = parseInput(hiveEndpoints.getWorker.query, context.req.query());
-      const worker = supervisor.get(idOf(context));
-      await worker.settled(wait_ms);
-      return Response.json(worker.snapshot());
+      return Response.json(await workers.get(idOf(context), wait_ms));
     },
     stopWorker: async (context) => {
       const { drain_ms } = parseInput(hiveEndpoints.stopWorker.query, context.req.query());
-      await supervisor.get(idOf(context)).stop(drain_ms);
+      await workers.stop(idOf(context), drain_ms);
       return new Response(null, { status: hiveEndpoints.stopWorker.status });
     },
     workerLogs: (context) => {
       const query = parseInput(hiveEndpoints.workerLogs.query, context.req.query());
-      return new Response(logStream({ path: supervisor.logPath(idOf(context)), ...query }), { headers: plainText });
+      return new Response(logStream({ path: workers.logPath(idOf(context)), ...query }), { headers: plainText });
     },
     startLoan: async (context) => {
       const request = await readBody(hiveEndpoints.startLoan.body, context.req.raw);
@@ -136,7 +134,7 @@ function handlers(options: AppOptions): Record<Exclude<EndpointName, RelayedName
     loanTunnel: () => {
       throw new RbeeError("invalid_request", `This address takes connections with \`Upgrade: ${tunnelProtocol}\`.`);
     },
-    workerHealth: async (context) => Response.json(await supervisor.get(idOf(context)).check()),
+    workerHealth: async (context) => Response.json(await workers.check(idOf(context))),
   };
 }
 

@@ -26,10 +26,25 @@ const ownToConnection = new Set([
   "authorization",
 ]);
 
+/** What a server of somebody else is told of a request. */
+const toldToStrangers: ReadonlySet<string> = new Set(["accept", "content-length", "content-type", "x-request-id"]);
+
+/** Marks what a worker said itself, so that its errors are told from this hive's own. */
+export const workerMark = "x-rbee-worker";
+
+/** Where requests for a worker go. */
+export interface WorkerAddress {
+  readonly connections: Dispatcher;
+  /** Stands before the path of every request. */
+  readonly basePath: string;
+  /** A server of somebody else: it gets the request and nothing about this household. */
+  readonly stranger: boolean;
+}
+
 export interface RelayOptions {
   readonly gate: TokenGate;
-  /** The connections to a worker; throws why there are none. */
-  readonly connections: (workerId: string) => Dispatcher;
+  /** Where a worker is; throws why it is nowhere. */
+  readonly address: (workerId: string) => WorkerAddress;
   /** Whether the key for parked conversations is for this worker: only for our own, and while any are kept. */
   readonly mayHaveParkingKey: (workerId: string) => boolean;
   /** Why a worker that was answering died; null when nobody knows. */
@@ -64,14 +79,14 @@ export class Relay {
   }
 
   #forward(workerId: string, path: string, request: IncomingMessage, response: ServerResponse): void {
-    const { connections, mayHaveParkingKey, diedOf, log } = this.#options;
-    const worker = connections(workerId);
+    const { address, mayHaveParkingKey, diedOf, log } = this.#options;
+    const { connections, basePath, stranger } = address(workerId);
     const method = request.method ?? "GET";
-    const headers = passedOn(request.headers);
+    const headers = stranger ? forStrangers(request.headers) : passedOn(request.headers);
     if (parkingKeyHeader in headers && !mayHaveParkingKey(workerId)) Reflect.deleteProperty(headers, parkingKeyHeader);
-    const transfer = new Transfer(response, log, async () => diedOf(workerId));
+    const transfer = new Transfer(response, log, workerId, async () => diedOf(workerId));
     const dispatch = (body: Buffer | IncomingMessage | null) => {
-      worker.dispatch({ path, method, headers, body }, transfer);
+      connections.dispatch({ path: `${basePath}${path}`, method, headers, body }, transfer);
     };
     const length = request.headers["content-length"];
     if (length === undefined && request.headers["transfer-encoding"] === undefined) dispatch(null);
@@ -109,6 +124,9 @@ function passedOn(headers: IncomingHttpHeaders): Record<string, string | string[
   return kept;
 }
 
+const forStrangers = (headers: IncomingHttpHeaders) =>
+  Object.fromEntries(Object.entries(passedOn(headers)).filter(([name]) => toldToStrangers.has(name)));
+
 function refuse(response: ServerResponse, error: RbeeError): void {
   response.writeHead(error.status, error.headers());
   response.end(JSON.stringify(error.toBody()));
@@ -118,15 +136,17 @@ function refuse(response: ServerResponse, error: RbeeError): void {
 class Transfer implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse;
   readonly #log: Logger;
+  readonly #workerId: string;
   readonly #diedOf: () => Promise<RbeeError | null>;
   #controller: Dispatcher.DispatchController | undefined;
   #isStream = false;
   #hasData = false;
   #clientLeft = false;
 
-  constructor(response: ServerResponse, log: Logger, diedOf: () => Promise<RbeeError | null>) {
+  constructor(response: ServerResponse, log: Logger, workerId: string, diedOf: () => Promise<RbeeError | null>) {
     this.#response = response;
     this.#log = log;
+    this.#workerId = workerId;
     this.#diedOf = diedOf;
     response.on("close", () => {
       if (response.writableFinished) return;
@@ -145,7 +165,7 @@ class Transfer implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     const response = this.#response;
     this.#isStream = headers["content-type"]?.startsWith("text/event-stream") === true;
-    response.writeHead(status, passedOn(headers));
+    response.writeHead(status, { ...passedOn(headers), [workerMark]: this.#workerId });
     // An accepted stream shows itself, long before its first token: unless that came along and takes the headers with it.
     if (this.#isStream)
       setImmediate(() => {

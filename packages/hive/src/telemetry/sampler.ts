@@ -71,7 +71,7 @@ export class Sampler {
     const readings = await readProcesses(pids);
     const at = this.#clock.monotonic();
     const before = this.#processes;
-    const onGpu = facts.some(({ backend }) => backend !== "cpu") ? this.#gpuMemory() : undefined;
+    const onGpu = facts.some(({ backend }) => backend !== null && backend !== "cpu") ? this.#gpuMemory() : undefined;
     this.#processes = new Map([...readings].map(([pid, reading]) => [pid, { reading, at }]));
     return facts.map((worker) => {
       const reading = worker.pid === null ? undefined : readings.get(worker.pid);

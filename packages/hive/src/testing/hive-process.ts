@@ -47,6 +47,7 @@ export function hiveProcess(options: HiveProcessOptions = {}): HiveProcess {
       RBEE_HIVE_PORT: "0",
       RBEE_HIVE_HOST: "127.0.0.1",
       RBEE_MDNS: "false",
+      RBEE_EXTERNAL_SERVERS: "off",
       ...(parent ? { RBEE_HIVE_PARENT: "ipc" } : {}),
       ...options.env,
     },

@@ -8,7 +8,9 @@ import { HiveServer } from "../api/server.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import type { Engine } from "../engines/engine.ts";
 import { Engines } from "../engines/engines.ts";
+import { ExternalServers } from "../engines/external/servers.ts";
 import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
+import { HiveWorkers } from "../engines/workers.ts";
 import type { CpuInventory } from "../hardware/cpu.ts";
 import { Hardware, type Inventory } from "../hardware/index.ts";
 import { makeHome, parkedFolder } from "../home.ts";
@@ -30,6 +32,7 @@ export interface SmallHive {
   readonly home: string;
   readonly url: string;
   readonly supervisor: Supervisor;
+  readonly workers: HiveWorkers;
   readonly models: Models;
   readonly jobs: HiveJobs;
   readonly loans: Loans;
@@ -50,6 +53,8 @@ export interface SmallHiveOptions {
   /** More engines than the stand-in for ours. */
   engines?: readonly Engine[];
   home?: string;
+  /** Addresses of servers that are not rbee's. */
+  external?: readonly string[];
   hubUrl?: string;
   hubToken?: string;
   stallMs?: number;
@@ -127,6 +132,14 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     log,
   });
   supervisor.start();
+  const external = new ExternalServers({
+    targets: (options.external ?? []).map((address) => ({ url: address, name: null })),
+    hiveId: "hive:00000000-0000-4000-8000-000000000000",
+    clock,
+    log,
+  });
+  external.start();
+  const workers = new HiveWorkers(supervisor, external);
   const jobs = new HiveJobs({
     log,
     clock,
@@ -139,7 +152,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const app = createApp({
     hiveId: "hive:00000000-0000-4000-8000-000000000000",
     gate,
-    supervisor,
+    workers,
     log,
     capabilities: () => Promise.resolve({ hive_id: "hive:small" } as Capabilities),
     models,
@@ -151,9 +164,9 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
   const relay = new Relay({
     gate,
     log,
-    connections: (id) => supervisor.get(id).connections(),
-    mayHaveParkingKey: (id) => supervisor.mayHaveParkingKey(id),
-    diedOf: (id) => supervisor.get(id).diedOf(200),
+    address: (id) => workers.address(id),
+    mayHaveParkingKey: (id) => workers.mayHaveParkingKey(id),
+    diedOf: (id) => workers.diedOf(id),
   });
   const server = new HiveServer(app, relay, new LoanTunnels({ gate, loans }));
   const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
@@ -161,6 +174,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loans.close();
     await Promise.all([supervisor.stopAll(0), jobs.stop()]);
     await server.close();
+    await external.stop();
     await models.close();
   });
   const client = hiveClient({ baseUrl: url, token });
@@ -168,5 +182,5 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     const { worker_id } = await client.spawnWorker({ body: { model: "bee-tiny" } });
     return client.getWorker({ params: { id: worker_id }, query: { wait_ms: 10_000 } });
   };
-  return { home, url, supervisor, models, jobs, loans, lines, client, named, spawn };
+  return { home, url, supervisor, workers, models, jobs, loans, lines, client, named, spawn };
 }

@@ -1,4 +1,4 @@
-import type { FleetHive, FleetModel, FleetSnapshot, HiveModel, WorkerTelemetry } from "@rbee/contract";
+import type { Capabilities, FleetHive, FleetModel, FleetSnapshot, HiveModel, WorkerTelemetry } from "@rbee/contract";
 import type { HiveState } from "./registry.ts";
 
 const loadedStates = new Set(["ready", "busy"]);
@@ -6,7 +6,9 @@ const loadingStates = new Set(["starting", "loading"]);
 const rank = { unloaded: 0, loading: 1, loaded: 2 } as const;
 
 /** Why a worker failed tells of files and commands on its machine: a member learns that it did. */
-function forMembers(worker: WorkerTelemetry): WorkerTelemetry {
+function forMembers(telemetry: WorkerTelemetry): WorkerTelemetry {
+  const { external } = telemetry;
+  const worker = external === undefined ? telemetry : { ...telemetry, external: { ...external, address: null } };
   if (worker.error === null) return worker;
   const { type, code } = worker.error;
   return {
@@ -21,6 +23,17 @@ export function workersOf(hive: HiveState, forAdmin: boolean): WorkerTelemetry[]
   return forAdmin ? workers : workers.map(forMembers);
 }
 
+/** Members learn which engines and servers there are, not where. */
+function capabilitiesFor({ capabilities }: HiveState, forAdmin: boolean): Capabilities | null {
+  if (forAdmin || capabilities === null) return capabilities;
+  const { external_servers: servers, engine_facts: facts } = capabilities;
+  return {
+    ...capabilities,
+    ...(facts === undefined ? {} : { engine_facts: facts.map((fact) => ({ ...fact, where: null })) }),
+    ...(servers === undefined ? {} : { external_servers: servers.map((server) => ({ ...server, address: null })) }),
+  };
+}
+
 /** One hive as a page or an app sees it; members see neither addresses nor why a worker failed. */
 export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
   return {
@@ -31,7 +44,7 @@ export function fleetHive(hive: HiveState, forAdmin: boolean): FleetHive {
     health: hive.health,
     last_seen_at: hive.lastSeenAt,
     version: hive.version,
-    capabilities: hive.capabilities,
+    capabilities: capabilitiesFor(hive, forAdmin),
     node: hive.heartbeat?.node ?? null,
     workers: workersOf(hive, forAdmin),
     ...(hive.heartbeat?.loans === undefined ? {} : { loans: hive.heartbeat.loans }),
@@ -62,6 +75,14 @@ function stateOf(workers: readonly WorkerTelemetry[]): Pick<FleetModel, "state" 
   return { state: "loading", load_progress: known.length === 0 ? null : Math.max(...known) };
 }
 
+const externalIn = ({ heartbeat }: HiveState) =>
+  (heartbeat?.workers ?? []).filter(({ external, state }) => external !== undefined && loadedStates.has(state));
+
+/** The models that servers of others serve now, by the ids that these have in the household. */
+export function externalModels(hives: readonly HiveState[]): WorkerTelemetry[] {
+  return hives.filter(usable).flatMap(externalIn);
+}
+
 /** How else a model is called, and whether it is pinned. */
 export type NamesOf = (modelId: string) => Pick<FleetModel, "aliases" | "pinned">;
 
@@ -81,7 +102,25 @@ export function fleetModels(hives: readonly HiveState[], namesOf: NamesOf): Flee
     known.hives.push(hive.hiveId);
     if (rank[here.state] > rank[known.state]) Object.assign(known, here);
   };
+  const addExternal = (hiveId: string, { model: id, context_length, external }: WorkerTelemetry) => {
+    if (external === undefined) return;
+    const { kind, name } = external;
+    const server = { kind, name, hive_id: hiveId };
+    const known = models.get(id);
+    if (known !== undefined) {
+      Object.assign(known, { external: [...(known.external ?? []), server], state: "loaded", load_progress: null });
+      return;
+    }
+    models.set(id, {
+      ...{ id, name: external.model, size_bytes: null, parameters: null, quantization: null, context_length },
+      // A server that is asked for chats has what it needs to make prompts of them.
+      has_chat_template: true,
+      ...namesOf(id),
+      ...{ state: "loaded", load_progress: null, hives: [], external: [server] },
+    });
+  };
   for (const hive of hives) for (const model of hive.capabilities?.models ?? []) add(hive, model);
+  for (const hive of hives.filter(usable)) for (const worker of externalIn(hive)) addExternal(hive.hiveId, worker);
   return [...models.values()].sort((a, b) => a.id.localeCompare(b.id));
 }
 

@@ -1,5 +1,5 @@
 export { createHives, type HivesService } from "./hives.ts";
-export { fleetModels, hiveModels, liveWorkers, type NamesOf } from "./fleet.ts";
+export { externalModels, fleetModels, hiveModels, liveWorkers, type NamesOf } from "./fleet.ts";
 export { heartbeatListener } from "./heartbeat-listener.ts";
 export type { ExpectedHive, HiveState } from "./registry.ts";
 export { urlBetween } from "./reach.ts";

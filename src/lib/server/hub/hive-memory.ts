@@ -10,7 +10,8 @@ function heldMb(worker: WorkerTelemetry, { capabilities }: SeenHive): number {
   const measured = worker.backend === "cpu" ? worker.rss_mb : worker.vram_mb;
   if (measured !== null) return measured;
   const model = capabilities?.models.find(({ id }) => id === worker.model);
-  if (model === undefined) return 0;
+  // What servers of others hold is not known, and would not become free.
+  if (model === undefined || worker.backend === null) return 0;
   if (model.memory === null) return model.size_bytes / 1024 / 1024;
   return estimateMemory(
     { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory },

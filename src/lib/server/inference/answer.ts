@@ -12,6 +12,15 @@ import { z } from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import { isConversation, type Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
+import {
+  foreignAsk,
+  foreignRefusal,
+  foreignServer,
+  foreignStream,
+  foreignWhole,
+  noAnswerOf,
+  type ForeignServer,
+} from "./foreign/index.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
 import type { Where, WorkerView } from "./placement.ts";
 import type { Seat, WaitingRoom } from "./queue/index.ts";
@@ -19,7 +28,7 @@ import type { EnsureReady } from "./ready.ts";
 import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import type { Exchange, Send, Upstream } from "./upstream.ts";
+import type { Exchange, Send, Told, Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -168,11 +177,22 @@ function watchedWait(
   };
 }
 
+/** No whole answer is longer. */
+const longestWhole = 256 * 1024 * 1024;
+
 function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let bytes = 0;
     upstream.read({
-      data: (chunk) => void chunks.push(chunk),
+      data(chunk) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes <= longestWhole) return;
+        upstream.read(null);
+        upstream.abort();
+        reject(noAnswer(hiveName));
+      },
       end() {
         resolve(Buffer.concat(chunks).toString("utf8"));
       },
@@ -195,18 +215,19 @@ async function attempt(
   spent: Spent,
 ): Promise<Reply> {
   const { active, stallMs } = parts;
-  const { connection, exchange } = send(parts, worker, { ask, user, requestId, leave });
+  const { connection, exchange, foreign } = send(parts, worker, { ask, user, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
   const wait = watchedWait(parts, worker, signal, exchange);
   const sentAt = performance.now();
   try {
-    const upstream = await exchange.accepted;
-    if (!upstream.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
-      throw noAnswer(connection.name);
+    const accepted = await exchange.accepted;
+    if (!accepted.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
+      throw foreign === null ? noAnswer(connection.name) : noAnswerOf(foreign);
     if (!ask.stream) {
-      const text = await readWhole(upstream, connection.name);
-      const counts = countsOf(text, connection.name);
+      const said = await readWhole(accepted, connection.name);
+      const { text, counts } =
+        foreign === null ? { text: said, counts: countsOf(said, connection.name) } : foreignWhole(said, ask, foreign);
       leave(actualCost(counts));
       log.end({ error: null, timings: counts, firstTextAt: null });
       const work =
@@ -214,6 +235,8 @@ async function attempt(
       const timing = timingHeader({ ...spent, ...work });
       return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
     }
+    const told = foreign === null ? null : foreignStream(accepted, ask, foreign);
+    const upstream = told ?? accepted;
     const live: { entry?: ActiveRelay; ended: boolean } = { ended: false };
     const options = {
       upstream,
@@ -223,7 +246,8 @@ async function attempt(
       onEnd: ({ meter, error, firstTextAt }) => {
         live.ended = true;
         if (live.entry !== undefined) active.delete(live.entry);
-        const counts = meter.timings ?? meter.counted;
+        // Pieces of text are tokens where our own worker cut them.
+        const counts = meter.timings ?? (told === null ? meter.counted : told.counts());
         leave(actualCost(counts));
         log.end({ error, timings: counts, firstTextAt });
       },
@@ -255,11 +279,21 @@ function send(
   parts: AnswerParts,
   worker: WorkerView,
   { ask, user, requestId, leave }: Pick<Attempt, "ask" | "user" | "requestId"> & { leave: () => void },
-): { connection: HiveConnection; exchange: Exchange } {
+): { connection: HiveConnection; exchange: Exchange; foreign: ForeignServer | null } {
   try {
     const connection = parts.connection(worker.hiveId);
+    const foreign = foreignServer(worker, connection.name);
+    if (foreign !== null) {
+      const asked = foreignAsk(ask, foreign);
+      const refusalOf = (told: Told) => foreignRefusal(told, foreign);
+      return {
+        connection,
+        foreign,
+        exchange: parts.send(connection, worker.workerId, asked, requestId, null, refusalOf),
+      };
+    }
     const parkingKey = isConversation(ask) ? parts.parkingKey(user.id, worker.hiveId) : null;
-    return { connection, exchange: parts.send(connection, worker.workerId, ask, requestId, parkingKey) };
+    return { connection, foreign, exchange: parts.send(connection, worker.workerId, ask, requestId, parkingKey) };
   } catch (error) {
     leave();
     throw error;
@@ -302,6 +336,10 @@ async function takeSeat(
   }
 }
 
+/** Somebody else's server has a model no more; the household may have it elsewhere. */
+const lacksModel = ({ external }: WorkerView, { code }: RbeeError): boolean =>
+  external !== undefined && code === "model_not_found";
+
 /**
  * Answers a request: finds or loads a worker, waits for its turn there, asks it, and asks once elsewhere when that
  * worker fails before the client got anything. A busy worker is asked again after 1, 2 and 4 s. One that its hive says is only just coming, because it
@@ -327,7 +365,7 @@ export async function answer(parts: AnswerParts, request: Attempt): Promise<Repl
       else if (error.code === "model_loading" && performance.now() < loadDeadline) {
         avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);
-      } else if (elsewhere.has(error.code) && !failedOver) {
+      } else if ((elsewhere.has(error.code) || lacksModel(worker, error)) && !failedOver) {
         failedOver = true;
         avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);

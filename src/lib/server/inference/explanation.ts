@@ -69,16 +69,32 @@ function verdictOf(
 ): PlacementVerdict {
   if (open.length > 0) return "use";
   if (workers.some(({ state }) => state === "starting" || state === "loading")) return "wait";
-  if (verdict.kind === "unfit") return "no_backend";
-  return verdict.kind === "untold" ? "starting" : verdict.kind;
+  switch (verdict.kind) {
+    case "untold":
+      return "starting";
+    case "unfit":
+      return "no_backend";
+    case "served":
+    case "vanished":
+      return "no_model";
+    default:
+      return verdict.kind;
+  }
 }
+
+/** Where a worker has its model, as a clause. */
+const placeOf = ({ external, device }: WorkerView, hive: string, model: string): string =>
+  external === undefined
+    ? `${hive} has ${model} loaded on ${device ?? "an unknown device"}`
+    : `${external.name} on ${hive} serves ${model}`;
 
 function reasonOf(model: string, judgement: Judgement, verdict: PlacementVerdict, open: readonly WorkerView[]): string {
   const { hive } = judgement;
   const [worker] = open;
   if (verdict === "use" && worker !== undefined) {
     const busy = worker.running === 0 ? "has nothing to do" : `is answering ${worker.running}`;
-    return sentenceOf(`${hive.name} has ${model} loaded on ${worker.device}; its worker ${busy}`);
+    const how = placeOf(worker, hive.name, model);
+    return sentenceOf(`${how}; ${worker.external === undefined ? "its worker" : "of this household's, it"} ${busy}`);
   }
   if (verdict === "wait") return sentenceOf(`${hive.name} is loading ${model} already`);
   return sentenceOf(sentence(model, hive, judgement.verdict));
@@ -148,11 +164,18 @@ function explainHive(
 interface Told {
   readonly message: string;
   readonly hive?: HiveView | undefined;
-  readonly backend?: Backend;
-  readonly device?: string;
+  readonly backend?: Backend | null;
+  readonly device?: string | null;
   readonly worker?: WorkerView;
   readonly evicts?: readonly WorkerView[];
   readonly error?: RbeeError;
+}
+
+function wordsOfUse(model: string, { external, device, spread }: WorkerView, hive: HiveView | undefined): string {
+  const name = hive?.name ?? "a hive";
+  if (external !== undefined) return `A request goes to ${external.name} on ${name}, which serves ${model}.`;
+  const where = spread === undefined ? `on ${device ?? "an unknown device"}` : `over ${spreadText(spread)}`;
+  return `A request goes to ${name}, where ${model} is loaded ${where}.`;
 }
 
 function tell(model: string, placement: Placement, { person, fleet, request, known }: Explaining): Told {
@@ -165,8 +188,8 @@ function tell(model: string, placement: Placement, { person, fleet, request, kno
       const where = worker.spread === undefined ? `on ${worker.device}` : `over ${spreadText(worker.spread)}`;
       const message =
         placement.kind === "use"
-          ? `A request goes to ${hive?.name ?? "a hive"}, where ${model} is loaded ${where}.`
-          : `A request waits for ${model} to load on ${hive?.name ?? "a hive"} (${worker.device}).`;
+          ? wordsOfUse(model, worker, hive)
+          : `A request waits for ${model} to load on ${hive?.name ?? "a hive"} (${worker.device ?? "unknown"}).`;
       return { message, hive, backend: worker.backend, device: worker.device, worker };
     }
     case "load": {

@@ -98,6 +98,8 @@ function workerView(hiveId: string, worker: WorkerTelemetry): WorkerView {
     state: worker.state,
     backend: worker.backend,
     device: worker.device,
+    engine: worker.engine,
+    external: worker.external,
     slotsTotal: worker.slots_total,
     contextLength: worker.context_length,
     running: worker.slots_busy ?? 0,
@@ -161,6 +163,7 @@ export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
     name,
     health,
     models: capabilities?.models ?? null,
+    served: capabilities?.external_servers?.flatMap(({ models }) => models) ?? [],
     devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
     engines: enginesOf(capabilities),
     freeMb: {

@@ -1,4 +1,11 @@
-import { RbeeError, toRbeeError, type FleetModel, type HealthTransition, type modelSchema } from "@rbee/contract";
+import {
+  externalSeats,
+  RbeeError,
+  toRbeeError,
+  type FleetModel,
+  type HealthTransition,
+  type modelSchema,
+} from "@rbee/contract";
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
@@ -27,8 +34,10 @@ const deadAfterMs = 10_000;
 const lookAgainMs = 250;
 
 /** A few more than it has slots: the next request is there already when a slot becomes free. */
-const seatsAt = (slotsTotal: number | null): number =>
-  slotsTotal === null ? Number.POSITIVE_INFINITY : slotsTotal + Math.ceil(slotsTotal / 4);
+function seatsAt({ slotsTotal, external }: WorkerView): number {
+  if (external !== undefined) return slotsTotal ?? externalSeats;
+  return slotsTotal === null ? Number.POSITIVE_INFINITY : slotsTotal + Math.ceil(slotsTotal / 4);
+}
 
 /** Its last bytes may have come after the last heartbeat of its hive, so it is looked at until it has been silent as long. */
 function endWhenSilent(relay: ActiveRelay, hiveName: string): void {
@@ -63,15 +72,21 @@ export interface InferenceService extends Inference {
   closeStreams(): void;
 }
 
-const toModel = (model: FleetModel): z.infer<typeof modelSchema> => ({
-  id: model.id,
-  object: "model",
-  created: 0,
-  owned_by: "rbee",
-  aliases: model.aliases,
-  meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
-  status: { value: model.state },
-});
+function toModel(model: FleetModel, hiveName: (hiveId: string) => string): z.infer<typeof modelSchema> {
+  const external = model.external ?? [];
+  return {
+    id: model.id,
+    object: "model",
+    created: 0,
+    owned_by: "rbee",
+    aliases: model.aliases,
+    meta: { n_ctx_train: model.context_length, n_params: model.parameters, size: model.size_bytes },
+    ...(external.length === 0
+      ? {}
+      : { served_by: external.map(({ name, hive_id }) => `${name} on ${hiveName(hive_id)}`) }),
+    status: { value: model.state },
+  };
+}
 
 export function createInference(options: InferenceOptions): InferenceService {
   const { hives, agent, log, now, stallMs = defaultStallMs } = options;
@@ -93,9 +108,9 @@ export function createInference(options: InferenceOptions): InferenceService {
     open: (model, avoid, where) =>
       openWorkers(model, fleet(), avoid, where).map((worker) => ({
         worker,
-        slots: worker.slotsTotal ?? 1,
+        slots: worker.slotsTotal ?? (worker.external === undefined ? 1 : externalSeats),
         // Counted by what this queen has sent there; what a hive measured is up to a second old.
-        freeSlots: seatsAt(worker.slotsTotal) - inFlight.at(worker.workerId),
+        freeSlots: seatsAt(worker) - inFlight.at(worker.workerId),
       })),
     enter({ workerId }) {
       supply.asked(workerId);
@@ -112,12 +127,14 @@ export function createInference(options: InferenceOptions): InferenceService {
     }
   }, lookAgainMs).unref();
   const send = createSend(agent);
+  const told = (model: FleetModel) => toModel(model, (hiveId) => hives.registry.find(hiveId)?.name ?? "a hive");
   const parkingKey = (userId: string, hiveId: string): string | null =>
     hives.registry.find(hiveId)?.capabilities?.parks_conversations === true ? options.parkingKey(userId) : null;
   const works = ({ hiveId, workerId }: WorkerView) =>
     hives.registry.find(hiveId)?.heartbeat?.workers.some(
       // One that hangs may have told that it is busy just before; but it cannot compute without the processor.
-      (worker) => worker.worker_id === workerId && worker.slots_busy !== 0 && worker.cpu_pct !== 0,
+      (worker) =>
+        worker.worker_id === workerId && worker.state !== "stopped" && worker.slots_busy !== 0 && worker.cpu_pct !== 0,
     ) === true;
 
   hives.onTransition(({ hive_id, name, to }: HealthTransition) => {
@@ -197,7 +214,7 @@ export function createInference(options: InferenceOptions): InferenceService {
     explain: (person, name, query) => supply.explain(person, name, query),
     requests: () => ({ running: inFlight.running(), waiting: inFlight.waiting() + room.size() }),
     queue: (person) => board.view(person, room.waiting(), (hiveId) => hives.registry.find(hiveId)?.name ?? null),
-    models: () => ({ object: "list", data: models().map(toModel) }),
+    models: () => ({ object: "list", data: models().map(told) }),
     model(_person, name) {
       const id = options.models.resolve(name);
       const found = models().find((model) => model.id === id);
@@ -207,7 +224,7 @@ export function createInference(options: InferenceOptions): InferenceService {
           models().map((model) => model.id),
           [],
         );
-      return toModel(found);
+      return told(found);
     },
     chat: (person, request, context) => ask(person, chatAsk(request), context),
     complete: (person, request, context) => ask(person, completionAsk(request), context),

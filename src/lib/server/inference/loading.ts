@@ -70,6 +70,8 @@ export const viewOf = (hiveId: string, worker: Worker): WorkerView => ({
   state: "ready",
   backend: worker.backend,
   device: worker.device,
+  engine: worker.engine,
+  external: worker.external,
   slotsTotal: worker.slots_total,
   contextLength: worker.context_length,
   spread: worker.spread,

@@ -1,4 +1,4 @@
-import type { Backend, Device, Engine, ErrorCode } from "@rbee/contract";
+import { externalSeats, type Backend, type Device, type Engine, type ErrorCode } from "@rbee/contract";
 import { isSpread, planSpread } from "./spread.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { sentence } from "./sentences.ts";
@@ -39,6 +39,8 @@ export type Placement =
       readonly soon: boolean;
       /** The least memory that was missing, in MB, when memory was the reason. */
       readonly memory: { readonly needMb: number; readonly haveMb: number } | undefined;
+      /** The server of somebody else that had it a while ago, when nobody else has it. */
+      readonly vanished?: Extract<Verdict, { readonly kind: "vanished" }>;
       /** What made loading fail, when that is the reason. */
       readonly failing?: Failing;
       /** The engine that no hive with the model has, when that is the reason. */
@@ -77,7 +79,11 @@ const answering = (worker: WorkerView) =>
   (worker.state === "ready" || worker.state === "busy") && worker.yielding !== true;
 const coming = (worker: WorkerView) => worker.state === "starting" || worker.state === "loading";
 const usable = (hive: HiveView) => hive.health === "healthy" || hive.health === "degraded";
-const load = (worker: WorkerView) => worker.running / Math.max(1, worker.slotsTotal ?? 1);
+/** How many requests a worker answers at a time, as far as that is known. */
+const seatsOf = ({ slotsTotal, external }: WorkerView) => slotsTotal ?? (external === undefined ? 1 : externalSeats);
+const load = (worker: WorkerView) => worker.running / Math.max(1, seatsOf(worker));
+/** Our own workers come before servers of which little is known. */
+const ownFirst = ({ external }: WorkerView) => (external === undefined ? 0 : 1);
 
 /** The first by the given keys, smaller first; undefined when there is none. */
 export function best<T>(items: readonly T[], keys: (item: T) => readonly (number | string)[]): T | undefined {
@@ -107,7 +113,10 @@ export function openWorkers(
     .filter(
       (worker) => worker.model === model && answering(worker) && !avoid.has(worker.workerId) && suits(worker, where),
     )
-    .sort((a, b) => rank(a) - rank(b) || load(a) - load(b) || (a.workerId < b.workerId ? -1 : 1));
+    .sort(
+      (a, b) =>
+        rank(a) - rank(b) || ownFirst(a) - ownFirst(b) || load(a) - load(b) || (a.workerId < b.workerId ? -1 : 1),
+    );
 }
 
 /** A worker that is there or on its way, when the request may have it. */
@@ -120,7 +129,7 @@ function existing(request: PlacementRequest, hives: readonly HiveView[]): Placem
   const avoided = (worker: WorkerView) => avoid?.has(worker.workerId) === true;
   const worker = best(
     workers.filter((candidate) => answering(candidate) && !avoided(candidate)),
-    (candidate) => [degraded.has(candidate.hiveId) ? 1 : 0, load(candidate), candidate.workerId],
+    (candidate) => [degraded.has(candidate.hiveId) ? 1 : 0, ownFirst(candidate), load(candidate), candidate.workerId],
   );
   if (worker !== undefined) return { kind: "use", worker };
   const awaited = best(
@@ -300,7 +309,17 @@ function refuse(request: PlacementRequest, judgements: readonly Judgement[]): Pl
   const [lacking] = having(judgements, "no_engine");
   if (lacking !== undefined && !soon)
     return { ...refusal, error: "backend_unavailable", reasons, engine: lacking.verdict.asked };
-  const holders = judgements.filter(({ hive }) => hive.models?.some(({ id }) => id === request.model));
+  const holders = judgements.filter(
+    ({ hive, verdict }) =>
+      hive.models?.some(({ id }) => id === request.model) ||
+      (verdict.kind === "down" && hive.served?.includes(request.model)),
+  );
+  const [served] = having(judgements, "served");
+  if (holders.length === 0 && served !== undefined)
+    return { ...refusal, error: "invalid_request", reasons: [sentence(request.model, served.hive, served.verdict)] };
+  const [gone] = having(judgements, "vanished");
+  if (holders.length === 0 && gone !== undefined)
+    return { ...refusal, error: "model_not_found", reasons, vanished: gone.verdict };
   if (holders.length === 0 && !soon) return { ...refusal, error: "model_not_found", reasons };
   return { ...refusal, error: soon ? "model_loading" : "hive_down", reasons };
 }

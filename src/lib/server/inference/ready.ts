@@ -60,7 +60,11 @@ const without = (fleet: FleetView, gone: ReadonlySet<string>): FleetView =>
         ...fleet,
         hives: fleet.hives.map((hive) => ({
           ...hive,
-          workers: hive.workers.filter((worker) => !gone.has(worker.workerId)),
+          // Of servers of others it is known what became of them.
+          workers: hive.workers.flatMap((worker) => {
+            if (!gone.has(worker.workerId)) return [worker];
+            return worker.external === undefined ? [] : [{ ...worker, state: "stopped" as const }];
+          }),
         })),
       };
 
@@ -78,9 +82,19 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 /** The error that a refused placement is told as. */
 export function refusal(
   { model, backend, device }: Pick<PlacementRequest, "model" | "backend" | "device">,
-  { error, reasons, memory, failing, available, engine, suggestion }: Extract<Placement, { kind: "refuse" }>,
+  { error, reasons, memory, failing, available, engine, suggestion, vanished }: Extract<Placement, { kind: "refuse" }>,
   known: readonly string[],
 ): RbeeError {
+  if (vanished !== undefined)
+    return new RbeeError(
+      "model_not_found",
+      `${model} was served by ${vanished.server}, which does not serve it any more.`,
+      {
+        param: "model",
+        details: { models: known, reasons },
+        suggestion: `Start ${vanished.server} again; the model is back within seconds.`,
+      },
+    );
   if (error === "model_not_found" && suggestion === undefined) return modelNotFound(model, known, reasons);
   if (failing !== undefined) {
     const { message, details, suggestion } = failing.error;

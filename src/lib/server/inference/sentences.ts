@@ -41,6 +41,10 @@ export function sentence(model: string, { name, devices }: HiveView, verdict: Ve
       return `${name} ${verdict.why}`;
     case "no_model":
       return `${name} does not have ${model}`;
+    case "served":
+      return `${verdict.server} serves ${model}; rbee starts no worker of it`;
+    case "vanished":
+      return `${verdict.server} served ${model} and does not any more`;
     case "no_backend":
       return `${name} has no ${verdict.asked}; it has ${devices.map(({ id }) => id).join(", ") || "nothing that computes"}`;
     case "no_engine":

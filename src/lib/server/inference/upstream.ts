@@ -31,6 +31,13 @@ export interface Exchange {
   abort(reason: Error): void;
 }
 
+/** What a worker said when it did not answer. */
+export interface Told {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter: string | undefined;
+}
+
 /** Sends a request to a worker through its hive. */
 export type Send = (
   connection: HiveConnection,
@@ -40,9 +47,11 @@ export type Send = (
   requestId: string,
   /** What the worker may keep the conversation with; null when it may not. */
   parkingKey: string | null,
+  /** Reads a refusal of the worker itself, where that is not ours and does not refuse as we do. */
+  refusalOf?: (told: Told) => RbeeError,
 ) => Exchange;
 
-function refusal(text: string, status: number, retryAfter: string | undefined, name: string): RbeeError {
+function refusal({ text, status, retryAfter }: Told, name: string): RbeeError {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -60,6 +69,11 @@ const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefine
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
 };
+
+/** With this header a hive marks what a worker said itself. */
+const workerMark = "x-rbee-worker";
+/** No error is longer. */
+const longestRefusal = 64 * 1024;
 
 /** What arrives while nobody reads is kept: little, because readers come within the same turn of the event loop. */
 class HiveAnswer implements Upstream {
@@ -119,6 +133,8 @@ class HiveAnswer implements Upstream {
   }
 }
 
+const bytesIn = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);
+
 /** Works on undici's own callbacks, since its streams would cost every token. */
 class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly accepted: Promise<Upstream>;
@@ -127,10 +143,12 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #aborted: Error | undefined;
   #answer: HiveAnswer | undefined;
-  #refused: { status: number; retryAfter: string | undefined; parts: Buffer[] } | undefined;
+  #refused: { status: number; retryAfter: string | undefined; parts: Buffer[]; byWorker: boolean } | undefined;
+  readonly #refusalOf: ((told: Told) => RbeeError) | undefined;
 
-  constructor(hiveName: string) {
+  constructor(hiveName: string, refusalOf: ((told: Told) => RbeeError) | undefined) {
     this.#hiveName = hiveName;
+    this.#refusalOf = refusalOf;
     const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
     this.accepted = promise;
     this.#settle = { resolve, reject };
@@ -150,7 +168,8 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     if (status !== 200) {
-      this.#refused = { status, retryAfter: headerOf(headers, "retry-after"), parts: [] };
+      const byWorker = headers[workerMark] !== undefined;
+      this.#refused = { status, retryAfter: headerOf(headers, "retry-after"), parts: [], byWorker };
       return;
     }
     this.#answer = new HiveAnswer(controller, headerOf(headers, "content-type") ?? "application/json");
@@ -158,8 +177,9 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#answer === undefined) this.#refused?.parts.push(chunk);
-    else this.#answer.take(chunk);
+    if (this.#answer !== undefined) this.#answer.take(chunk);
+    else if (this.#refused !== undefined && bytesIn(this.#refused.parts) < longestRefusal)
+      this.#refused.parts.push(chunk);
   }
 
   onResponseEnd(): void {
@@ -167,8 +187,10 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
       this.#answer.finish(null);
       return;
     }
-    const { status, retryAfter, parts } = this.#refused ?? { status: 0, retryAfter: undefined, parts: [] };
-    this.#settle.reject(refusal(Buffer.concat(parts).toString("utf8"), status, retryAfter, this.#hiveName));
+    const { status = 0, retryAfter, parts = [], byWorker = false } = this.#refused ?? {};
+    const told = { status, retryAfter, text: Buffer.concat(parts).toString("utf8") };
+    const foreign = byWorker ? this.#refusalOf?.(told) : undefined;
+    this.#settle.reject(foreign ?? refusal(told, this.#hiveName));
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {
@@ -179,8 +201,8 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
 }
 
 export function createSend(agent: Agent): Send {
-  return ({ baseUrl, token, name }, workerId, ask, requestId, parkingKey) => {
-    const exchange = new HiveExchange(name);
+  return ({ baseUrl, token, name }, workerId, ask, requestId, parkingKey, refusalOf) => {
+    const exchange = new HiveExchange(name, refusalOf);
     agent.dispatch(
       {
         origin: baseUrl,

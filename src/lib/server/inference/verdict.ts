@@ -40,6 +40,10 @@ export type Verdict =
   | { readonly kind: "no_backend"; readonly asked: string }
   | { readonly kind: "no_engine"; readonly asked: Engine }
   | { readonly kind: "no_model" }
+  /** A server of somebody else had it there a while ago. */
+  | { readonly kind: "vanished"; readonly server: string }
+  /** A server of somebody else has it there; rbee starts no worker of it. */
+  | { readonly kind: "served"; readonly server: string }
   /** It cannot compute a part of a model for or with others. */
   | { readonly kind: "unfit"; readonly why: string }
   | { readonly kind: "failing"; readonly failing: Failing }
@@ -57,12 +61,16 @@ const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"
 const living = ({ state }: WorkerView) => state !== "stopped" && state !== "failed";
 const coming = ({ state }: WorkerView) => state === "starting" || state === "loading";
 const mayGo = (worker: WorkerView) =>
-  worker.state === "ready" && worker.running === 0 && worker.pinned !== true && worker.fresh !== true;
+  worker.state === "ready" &&
+  worker.running === 0 &&
+  worker.pinned !== true &&
+  worker.fresh !== true &&
+  worker.external === undefined;
 
 /** What is free of one memory when some workers are gone; null when it cannot be measured. */
 function freeOf(pool: string, hive: HiveView, told: number | undefined, gone: ReadonlySet<WorkerView>): number | null {
   const isRam = pool === ram;
-  const poolAt = (id: string) => {
+  const poolAt = (id: string | null) => {
     const device = hive.devices.find((each) => each.id === id);
     return device === undefined ? ram : poolOf(device);
   };
@@ -150,7 +158,10 @@ export function judgeNeed(
     const needMb = first?.pool === ram ? room.need.ramMb : room.need.deviceMb;
     return { kind: "load", ...room, ...(first === undefined ? {} : { needMb, haveMb: free(first.pool, none) }) };
   }
-  const others = hive.workers.filter((worker) => living(worker) && worker.pinned !== true).sort(leastUsedFirst);
+  // Servers of others hold memory too, which is not ours to free.
+  const others = hive.workers
+    .filter((worker) => living(worker) && worker.pinned !== true && worker.external === undefined)
+    .sort(leastUsedFirst);
   // One of the same model makes room too when it has less context than is asked for.
   const isOther = (worker: WorkerView) =>
     worker.model !== request.model ||
@@ -173,7 +184,7 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (hive.health === "starting") return { kind: "starting" };
   if (hive.models === null) return { kind: "untold" };
   const model = hive.models.find(({ id }) => id === request.model);
-  if (model === undefined) return { kind: "no_model" };
+  if (model === undefined) return withoutFiles(request.model, hive);
   const { backend, device, options: { engine = usualEngine } = {} } = request;
   const drivable = engine === usualEngine ? hive.devices : hive.engines?.[engine];
   if (drivable === undefined) return { kind: "no_engine", asked: engine };
@@ -185,6 +196,14 @@ export function judge(request: PlacementRequest, hive: HiveView): Verdict {
   if (failing !== undefined) return { kind: "failing", failing };
   const verdicts = devices.map((each) => judgeDevice(request, hive, model, each));
   return verdicts.reduce((one, other) => (compare(other, one) < 0 ? other : one));
+}
+
+/** What a hive is to a model of which it has no file. */
+function withoutFiles(model: string, hive: HiveView): Verdict {
+  const external = hive.workers.filter((worker) => worker.model === model && worker.external !== undefined);
+  const worker = external.find(living) ?? external[0];
+  if (worker?.external === undefined) return { kind: "no_model" };
+  return { kind: living(worker) ? "served" : "vanished", server: `${worker.external.name} on ${hive.name}` };
 }
 
 /** MB that a device of a hive has for something new, and what it would have without idle workers; null when unknown. */

@@ -2,6 +2,7 @@ import type {
   Backend,
   Device,
   Engine,
+  ExternalSource,
   Health,
   HiveModel,
   RbeeError,
@@ -22,9 +23,14 @@ export interface WorkerView {
   readonly hiveId: string;
   readonly model: string;
   readonly state: WorkerState;
-  readonly backend: Backend;
-  /** Device id, for example `cuda:0`. */
-  readonly device: string;
+  /** Null where it is unknown, as of servers that are not rbee's. */
+  readonly backend: Backend | null;
+  /** Device id, for example `cuda:0`; null where it is unknown. */
+  readonly device: string | null;
+  /** What runs it: our own program when left out. */
+  readonly engine?: Engine;
+  /** The server that it is a model of, when rbee did not start it and cannot stop it. */
+  readonly external?: ExternalSource | undefined;
   readonly slotsTotal: number | null;
   /** Tokens of context per slot; unknown when null or left out. */
   readonly contextLength?: number | null;
@@ -62,6 +68,8 @@ export interface HiveView {
   readonly health: Health;
   /** Null until the hive has told. */
   readonly models: readonly ModelView[] | null;
+  /** Ids of the models that servers of others on it had when it told last. */
+  readonly served?: readonly string[];
   /** The devices that a worker can be started on. */
   readonly devices: readonly DeviceView[];
   /** The same for engines that not every hive has; what is not in it, the hive lacks. */

@@ -2,7 +2,7 @@ import { RbeeError, type HiveModel, type ModelSettings, type ModelSettingsUpdate
 import type { Logger } from "pino";
 import { requireAdmin } from "#lib/server/accounts/index.ts";
 import type { Db } from "#lib/server/db/index.ts";
-import type { HivesService } from "#lib/server/hives/index.ts";
+import { externalModels, type HivesService } from "#lib/server/hives/index.ts";
 import { refuseImpossible, refuseStrangeHives, trainedContext } from "./limits.ts";
 import { modelNames, type ModelNames } from "./names.ts";
 import { createDecisionStore, noDecisions, type ModelDecisions } from "./store.ts";
@@ -90,6 +90,13 @@ export function createModels({ db, hives, log }: ModelsOptions): ModelsService {
   ];
   const existing = (name: string): string => {
     const id = current().modelOf(name);
+    const [served] = externalModels(hives.registry.all()).filter(({ model }) => model === (id ?? name));
+    if (served?.external !== undefined && !knownIds().includes(served.model))
+      throw new RbeeError(
+        "invalid_request",
+        `${served.model} is served by ${served.external.name}, which rbee neither starts nor stops: there is nothing to set.`,
+        { param: "model", suggestion: `What it runs with is set in ${served.external.name} itself.` },
+      );
     if (id === null) throw modelNotFound(name, knownIds(), []);
     return id;
   };

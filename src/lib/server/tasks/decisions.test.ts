@@ -19,6 +19,7 @@ const hive = (name: string, change: Partial<TaskHive> = {}): TaskHive => ({
   name,
   health: "healthy",
   told: told(),
+  served: [],
   machine: null,
   ...change,
 });

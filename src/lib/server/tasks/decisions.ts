@@ -53,6 +53,12 @@ function canUse({ told }: TaskHive, { backend, device }: Question): boolean {
   );
 }
 
+/** The hives where a server of somebody else serves the model; none for who insists on a backend or device. */
+const servers = ({ model, backend, device }: Question, hives: readonly TaskHive[]) =>
+  backend === undefined && device === undefined
+    ? hives.filter((hive) => isUp(hive) && hive.served.includes(model))
+    : [];
+
 function namedDestination(node: string, { hives, machines }: TaskHousehold): Destination {
   const byId = hives.find(({ hiveId }) => hiveId === node);
   if (byId !== undefined) return { kind: "hive", hive: byId };
@@ -107,7 +113,7 @@ export function destinationOf(question: Question, household: TaskHousehold): Des
   const model = wanted(question);
   const holders = hives.filter((hive) => modelAt(hive, model) !== undefined);
   const suitable = holders.filter((hive) => canUse(hive, question));
-  if (suitable.some(isUp)) return { kind: "any" };
+  if (suitable.some(isUp) || servers(question, hives).length > 0) return { kind: "any" };
   const starting = hives.filter(isStarting);
   if (starting.length > 0) return refused(notReported(starting), true);
   const stopped = suitable
@@ -172,6 +178,9 @@ export function planOf(question: Question, household: TaskHousehold, only: strin
     const holders = fitting.filter((hive) => modelAt(hive, model)?.id === id).map(({ hiveId }) => hiveId);
     return { kind: "run", model: id, where: anywhere ? {} : { hives: new Set(holders), backend, device } };
   }
+  const serving = servers(question, up).map(({ hiveId }) => hiveId);
+  if (serving.length > 0)
+    return { kind: "run", model: question.model, where: only === null ? {} : { hives: new Set(serving) } };
   const isNowhere = household.hives.every((hive) => modelAt(hive, model) === undefined);
   if (isNowhere && parseModelReference(model).kind === "name") return refused(modelNotFound(model, household));
   const mustBe = only !== null || backend !== undefined || device !== undefined;

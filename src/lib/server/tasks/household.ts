@@ -1,5 +1,5 @@
 import type { Backend, Device, Health, HiveModel } from "@rbee/contract";
-import type { HivesService } from "#lib/server/hives/index.ts";
+import { externalModels, type HivesService } from "#lib/server/hives/index.ts";
 import type { Machines } from "#lib/server/provisioning/index.ts";
 
 /** A hive as the decisions about a task see it. */
@@ -17,6 +17,8 @@ export interface TaskHive {
     readonly devices: readonly Pick<Device, "id" | "backend" | "vram_total_mb">[];
     readonly ram_total_mb: number;
   } | null;
+  /** Ids of the models that servers of others on it serve now. */
+  readonly served: readonly string[];
   /** The name it is registered under, so that the queen can start it over SSH; null when she cannot. */
   readonly machine: string | null;
 }
@@ -39,6 +41,7 @@ export function taskHousehold(
     name: hive.name,
     health: hive.health,
     told: hive.capabilities,
+    served: externalModels([hive]).map(({ model }) => model),
     machine: registered.find(({ hive_id }) => hive_id === hive.hiveId)?.name ?? null,
   }));
   const enrolled = new Set(hives.map(({ hiveId }) => hiveId));

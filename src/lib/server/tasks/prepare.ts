@@ -240,7 +240,7 @@ async function spawn({ readiness, hives }: PrepareParts, model: string, where: W
   narrate({
     actor: `hive:${nameOf(worker.hiveId)}`,
     action: "ready",
-    message: `${model} is ready on ${nameOf(worker.hiveId)}: ${worker.slotsTotal ?? "?"} slots on ${worker.device}.`,
+    message: `${model} is ready on ${nameOf(worker.hiveId)}: ${worker.external?.name ?? `${worker.slotsTotal ?? "?"} slots on ${worker.device ?? "an unknown device"}`}.`,
     data: { hive_id: worker.hiveId, worker_id: worker.workerId },
   });
 }

@@ -53,6 +53,12 @@ export const machines = {
     cpu: "CPU",
     uptime: "Up for",
   },
+  servers: {
+    title: "Other servers",
+    intro: "Found on this machine. rbee offers their models, and neither starts nor stops them.",
+    columns: { server: "Server", version: "Version", models: "Models" },
+    none: "no model",
+  },
   onDisk: { title: "Models on disk", empty: "No model on this machine." },
   remove: {
     action: "Remove this machine",

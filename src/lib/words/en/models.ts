@@ -123,6 +123,7 @@ export const models = {
       byPerson: "not downloaded by rbee",
       copy: "Copy here",
       copyLabel: (model: string, machine: string) => `Copy ${model} to ${machine}`,
+      served: "not a file of rbee's",
       none: "not running",
       slots: (busy: string, total: string) => `${busy} of ${total} slots busy`,
     },

@@ -20,6 +20,13 @@ export const workers = {
     action: "Load a model",
     member: "One loads as soon as somebody asks for it.",
   },
+  external: {
+    by: (server: string) => `external: ${server}`,
+    note: (server: string) => `${server} serves it. rbee passes requests on, and neither starts nor stops it.`,
+    models: (server: string, count: number) => `${server}: ${count} model${count === 1 ? "" : "s"}`,
+    log: (server: string) => `${server} keeps its own log on that machine.`,
+    gone: "It is listed again by itself when its server is back.",
+  },
   working: "working",
   idleFor: (span: string) => `idle for ${span}`,
   stopsIn: (span: string) => `stops in ${span}`,

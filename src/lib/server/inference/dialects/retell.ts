@@ -1,4 +1,4 @@
-import { errorBodySchema, type ChatChunk, type ChatCompletion, type ErrorBody } from "@rbee/contract";
+import { errorBodySchema, type ChatChunk, type ChatAnswer, type ErrorBody } from "@rbee/contract";
 import { createParser } from "eventsource-parser";
 import { Reply } from "../reply.ts";
 
@@ -16,7 +16,7 @@ export interface StreamTelling<Chunk = ChatChunk> {
 }
 
 /** How an answer is told in another dialect. */
-export interface Telling<Whole = ChatCompletion, Chunk = ChatChunk> {
+export interface Telling<Whole = ChatAnswer, Chunk = ChatChunk> {
   /** Of a stream. */
   readonly contentType: string;
   whole(completion: Whole): unknown;

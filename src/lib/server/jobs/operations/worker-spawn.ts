@@ -78,7 +78,10 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
           if (choice.evicts !== null)
             narrate({ action: "evicting", message: `${choice.evicts} makes room, having nothing to do.` });
           const worker = await spawning.start(choice);
-          narrate({ action: "started", message: `${worker.worker_id} starts on ${worker.device}.` });
+          narrate({
+            action: "started",
+            message: `${worker.worker_id} starts on ${worker.device ?? "an unknown device"}.`,
+          });
           return worker;
         },
       );
@@ -96,7 +99,7 @@ export function workerSpawn({ hives, inference: { spawning } }: Parts, request: 
         narrate({
           actor,
           action: "ready",
-          message: `${model} is ready on ${choice.name}: ${worker.slots_total ?? "?"} slots on ${worker.device}.`,
+          message: `${model} is ready on ${choice.name}: ${worker.slots_total ?? "?"} slots on ${worker.device ?? "an unknown device"}.`,
         });
         return { worker_id: worker.worker_id, hive_id: choice.hiveId, hive: choice.name, device: worker.device };
       } catch (error) {

@@ -16,12 +16,12 @@ export const load: PageServerLoad = (event) => {
   };
 };
 
-/** Null for a model that is gone: its page still tells what is being done with it. */
+/** Null for a model that is gone, whose page still tells what is being done with it, and for one that only a server of others has. */
 function settingsOf({ queen }: App.Locals, id: string): ModelSettings | null {
   try {
     return queen.models.settings(id);
   } catch (thrown) {
-    if (thrown instanceof RbeeError && thrown.code === "model_not_found") return null;
+    if (thrown instanceof RbeeError && (thrown.code === "model_not_found" || thrown.code === "invalid_request")) return null;
     throw thrown;
   }
 }

@@ -1,6 +1,6 @@
 import type {
   AnswerBlock,
-  ChatCompletion,
+  ChatAnswer,
   FinishReason,
   MessagesAnswer,
   MessagesUsage,
@@ -27,6 +27,14 @@ export function usageOf({ prompt_tokens, completion_tokens, prompt_tokens_detail
   };
 }
 
+/** What Anthropic's shape says where nobody counted. */
+export const noUsage: MessagesUsage = {
+  input_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: 0,
+};
+
 /** A message's id, from the one of the chat that it was. */
 export const messageId = (chatId: string): string => `msg_${chatId.replace(/^chatcmpl-/u, "")}`;
 
@@ -43,7 +51,7 @@ function inputOf(text: string): Record<string, unknown> {
 }
 
 /** A whole answer in Anthropic's shape. */
-export function messageOf({ id, model, choices, usage }: ChatCompletion): MessagesAnswer {
+export function messageOf({ id, model, choices, usage }: ChatAnswer): MessagesAnswer {
   const choice = choices[0];
   const { content = "", reasoning_content: thinking, tool_calls: calls = [] } = choice?.message ?? {};
   const blocks: AnswerBlock[] = [
@@ -66,6 +74,6 @@ export function messageOf({ id, model, choices, usage }: ChatCompletion): Messag
     content: blocks,
     stop_reason: reason,
     stop_sequence: reason === "stop_sequence" ? matched : null,
-    usage: usageOf(usage),
+    usage: usage === null ? noUsage : usageOf(usage),
   };
 }

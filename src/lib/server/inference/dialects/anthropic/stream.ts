@@ -1,17 +1,10 @@
-import type { ChatChunk, ErrorBody, FinishReason, MessagesUsage } from "@rbee/contract";
+import type { ChatChunk, ErrorBody, FinishReason } from "@rbee/contract";
 import type { StreamTelling } from "../retell.ts";
-import { messageId, stopReasonOf, usageOf } from "./answer.ts";
+import { messageId, noUsage, stopReasonOf, usageOf } from "./answer.ts";
 import { errorTypeOf } from "./errors.ts";
 
 const event = (type: string, fields: object): string =>
   `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
-
-const noUsage: MessagesUsage = {
-  input_tokens: 0,
-  cache_creation_input_tokens: 0,
-  cache_read_input_tokens: 0,
-  output_tokens: 0,
-};
 
 /** Which block is open: text, thinking, or the call with that number. */
 type Open = "text" | "thinking" | number | null;

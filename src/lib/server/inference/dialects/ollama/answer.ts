@@ -1,11 +1,12 @@
 import type {
   ChatChunk,
-  ChatCompletion,
+  ChatAnswer,
   ErrorBody,
   FinishReason,
   OllamaChatAnswer,
   OllamaGenerateAnswer,
   Timings,
+  Usage,
 } from "@rbee/contract";
 import type { StreamTelling, Telling } from "../retell.ts";
 
@@ -52,10 +53,14 @@ export function createTelling(options: { model: string; startedAt: number; shape
   const { model, startedAt, shape } = options;
   const head = () => ({ model, created_at: new Date().toISOString() });
 
-  const ending = (finish: FinishReason | null, timings: Timings | null) => {
+  const ending = (finish: FinishReason | null, timings: Timings | null, usage: Usage | null) => {
     const total = performance.now() - startedAt;
     const reason = { done: true, done_reason: finish === "length" ? "length" : "stop" };
-    if (timings === null) return { ...reason, total_duration: nanoseconds(total) };
+    if (timings === null) {
+      const counted =
+        usage === null ? {} : { prompt_eval_count: usage.prompt_tokens, eval_count: usage.completion_tokens };
+      return { ...reason, total_duration: nanoseconds(total), ...counted };
+    }
     const { prompt_ms, prompt_n, cache_n, predicted_ms, predicted_n } = timings;
     return {
       ...reason,
@@ -73,10 +78,12 @@ export function createTelling(options: { model: string; startedAt: number; shape
     const calls: { name: string; arguments: string }[] = [];
     let finish: FinishReason | null = null;
     let timings: Timings | null = null;
+    let usage: Usage | null = null;
     const line = (fields: object) => `${JSON.stringify({ ...head(), ...fields })}\n`;
     return {
       chunk(chunk: ChatChunk) {
         timings = chunk.timings ?? timings;
+        usage = chunk.usage ?? usage;
         const choice = chunk.choices[0];
         if (choice === undefined) return "";
         finish = choice.finish_reason ?? finish;
@@ -93,7 +100,7 @@ export function createTelling(options: { model: string; startedAt: number; shape
         // Ollama tells calls whole, so they come when they are.
         const called =
           calls.length === 0 ? "" : line({ ...shape({ content: "", calls: callsOf(calls) }), done: false });
-        return called + line({ ...shape({ content: "" }), ...ending(finish, timings) });
+        return called + line({ ...shape({ content: "" }), ...ending(finish, timings, usage) });
       },
       error: ({ message }: ErrorBody["error"]) => `${JSON.stringify({ error: message })}\n`,
     };
@@ -101,13 +108,13 @@ export function createTelling(options: { model: string; startedAt: number; shape
 
   return {
     contentType: "application/x-ndjson",
-    whole({ choices, timings }: ChatCompletion) {
+    whole({ choices, timings, usage }: ChatAnswer) {
       const choice = choices[0];
       const calls = callsOf((choice?.message.tool_calls ?? []).map((call) => call.function));
       return {
         ...head(),
         ...shape({ content: choice?.message.content ?? "", thinking: choice?.message.reasoning_content, calls }),
-        ...ending(choice?.finish_reason ?? null, timings),
+        ...ending(choice?.finish_reason ?? null, timings ?? null, usage),
       };
     },
     stream,

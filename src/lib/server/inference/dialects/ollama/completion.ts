@@ -1,7 +1,7 @@
 import {
   RbeeError,
   type ChatChunk,
-  type ChatCompletion,
+  type ChatAnswer,
   type Completion,
   type CompletionRequest,
   type OllamaGenerateRequest,
@@ -47,15 +47,13 @@ export const chunkAsChat = ({ choices, ...rest }: Completion): ChatChunk => ({
   })),
 });
 
-/** A whole completion as a chat. @throws {RbeeError} `hive_invalid_response` when it lacks what whole answers have. */
-export function wholeAsChat({ choices, usage, timings, ...rest }: Completion): ChatCompletion {
-  if (timings === undefined || usage === undefined || usage === null)
-    throw new RbeeError("hive_invalid_response", "The worker's completion does not say what it counts.");
+/** A whole completion as a chat. */
+export function wholeAsChat({ choices, usage = null, timings, ...rest }: Completion): ChatAnswer {
   return {
     ...rest,
     object: "chat.completion",
     usage,
-    timings,
+    ...(timings === undefined ? {} : { timings }),
     choices: choices.map(({ index, text, finish_reason }) => ({
       index,
       message: { role: "assistant", content: text, refusal: null },

@@ -32,6 +32,6 @@ export function embedAnswer(
       throw new RbeeError("hive_invalid_response", "The worker gave vectors as text, not as numbers.");
     }),
     total_duration: Math.round((performance.now() - startedAt) * 1e6),
-    prompt_eval_count: usage.prompt_tokens,
+    ...(usage === null ? {} : { prompt_eval_count: usage.prompt_tokens }),
   };
 }

@@ -33,9 +33,35 @@ const listed = (model: HiveModel) => ({
   details: detailsOf(model),
 });
 
+const unknownDetails = { parent_model: "", families: [], family: "", parameter_size: "", quantization_level: "" };
+
+/** A model of somebody else's server: nothing of its files is known. */
+const listedExternal = ({ model }: WorkerTelemetry) => ({
+  name: modelNameOf(model),
+  model: modelNameOf(model),
+  size: null,
+  digest: "",
+  details: { ...unknownDetails, format: "" as const },
+});
+
 /** What `GET /api/tags` answers. When files were changed is not known. */
-export const tagsOf = (models: readonly HiveModel[]): z.infer<typeof ollamaTagsSchema> => ({
-  models: models.map((model) => ({ ...listed(model), modified_at: null })),
+export const tagsOf = (
+  models: readonly HiveModel[],
+  externals: readonly WorkerTelemetry[] = [],
+): z.infer<typeof ollamaTagsSchema> => ({
+  models: [...models.map(listed), ...externals.map(listedExternal)].map((model) => ({ ...model, modified_at: null })),
+});
+
+/** What `POST /api/show` answers for one. */
+export const shownExternal = (worker: WorkerTelemetry): z.infer<typeof ollamaShowSchema> => ({
+  license: "",
+  modelfile: "",
+  parameters: "",
+  template: "",
+  details: listedExternal(worker).details,
+  model_info: {},
+  capabilities: ["completion"],
+  modified_at: null,
 });
 
 /** What `GET /api/ps` answers: each loaded model once, by the worker that stays longest. */

@@ -22,8 +22,8 @@ import { valueOf } from "../whole.ts";
 import { chatShape, createTelling, generateShape } from "./answer.ts";
 import { chunkAsChat, completionOf, wholeAsChat } from "./completion.ts";
 import { embedAnswer, embeddingsOf } from "./embed.ts";
-import { runningOf, shownModel, tagsOf } from "./models.ts";
-import { chatOf, promptedChatOf, untagged } from "./request.ts";
+import { runningOf, shownExternal, shownModel, tagsOf } from "./models.ts";
+import { chatOf, modelNameOf, promptedChatOf, untagged } from "./request.ts";
 
 /** The household as an Ollama server. Errors are those of `Inference.chat`. */
 export interface OllamaDialect {
@@ -67,11 +67,21 @@ const completionTelling = (telling: Telling): Telling<Completion, Completion> =>
 
 export function createOllama(options: OllamaOptions): OllamaDialect {
   const { inference, models, workers, resolve, now } = options;
-
+  /** What servers of others serve: of these little is known but their names. */
+  const externals = () => {
+    const ids = new Set(models().map(({ id }) => id));
+    const served = workers().filter(
+      ({ model, state, external }) => external !== undefined && state === "ready" && !ids.has(model),
+    );
+    return [...new Map(served.map((worker) => [worker.model, worker])).values()];
+  };
   /** The model that a name means. The tag may be part of an alias, or only what Ollama's apps put behind every name. */
   const idOf = (name: string): string => {
-    const id = resolve(name);
-    return models().some((model) => model.id === id) ? id : resolve(untagged(name));
+    const isThere = (id: string) =>
+      models().some((model) => model.id === id) || externals().some(({ model }) => model === id);
+    // Another Ollama's models have the tag in their very names.
+    const named = [resolve(name), resolve(untagged(name)), modelNameOf(name)];
+    return named.find(isThere) ?? resolve(untagged(name));
   };
 
   /** Ollama's way to load a model: a request that asks nothing. */
@@ -145,14 +155,15 @@ export function createOllama(options: OllamaOptions): OllamaDialect {
       const reply = await inference.embed(person, { ...embeddingsOf(request), model: idOf(request.model) }, roomy);
       return embedAnswer(valueOf<Embeddings>(reply), { model: request.model, startedAt });
     },
-    ollamaTags: () => tagsOf(models()),
+    ollamaTags: () => tagsOf(models(), externals()),
     ollamaRunning: () => runningOf(models(), workers(), now()),
     ollamaShow(name) {
       const id = idOf(name);
       const model = models().find((each) => each.id === id);
-      if (model === undefined)
-        throw new RbeeError("model_not_found", `No hive of this household has the model ${name}.`);
-      return shownModel(model);
+      if (model !== undefined) return shownModel(model);
+      const external = externals().find((worker) => worker.model === id);
+      if (external !== undefined) return shownExternal(external);
+      throw new RbeeError("model_not_found", `No hive of this household has the model ${name}.`);
     },
   };
 }

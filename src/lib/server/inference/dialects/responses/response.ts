@@ -1,5 +1,5 @@
 import type {
-  ChatCompletion,
+  ChatAnswer,
   ChatMessage,
   FinishReason,
   ModelResponse,
@@ -69,7 +69,7 @@ export const itemId = (kind: "msg" | "fc" | "rs", responseId: string, index: num
   `${kind}_${responseId.replace(/^resp_/u, "")}_${index}`;
 
 /** A whole chat answer as items, in the order in which a model makes them. */
-export function itemsOf({ choices }: ChatCompletion, responseId: string): ResponseOutputItem[] {
+export function itemsOf({ choices }: ChatAnswer, responseId: string): ResponseOutputItem[] {
   const choice = choices[0];
   if (choice === undefined) return [];
   const { content, reasoning_content: thinking, tool_calls: calls = [] } = choice.message;

@@ -174,7 +174,11 @@ describe("requests with one beginning", () => {
 
   it("do not wait for it where a state cannot be cut, and copy what fits as it is", async () => {
     const { ask, settle, engine } = worker(3, { rewinds: false });
-    const asks = [ask(`${shared}a`, { max: 1 }), ask(`${shared}b`, { max: 1 })];
+    engine.hold();
+    const first = ask(`${shared}a`, { max: 1 });
+    await until("the first step", () => engine.steps.length === 1);
+    const asks = [first, ask(`${shared}b`, { max: 1 })];
+    engine.release();
     await settle(...asks);
     // The second one came when one step, 64 tokens, of the first was done, and began with all of that.
     expect(asks.map(({ computed }) => computed)).toEqual([201, 201 - 64]);

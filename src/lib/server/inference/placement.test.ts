@@ -452,3 +452,36 @@ describe("the fewest that make room", () => {
     );
   });
 });
+
+describe("the context of a worker that is placed", () => {
+  const memory = {
+    ...{ layers: 32, embedding_length: 4_096, feed_forward_length: 14_336, vocabulary_size: 128_256 },
+    ...{ cache_values_per_token: 65_536, windowed_cache_values_per_token: 0, window: null, recurrent_values: 0 },
+  };
+  const bee = { id: "bee", size_bytes: mbs(4_900), context_length: 131_072, memory };
+  const shape = { sizeBytes: bee.size_bytes, trainedContext: bee.context_length, facts: memory };
+  const needs = (contextLength: number) => memoryNeed(shape, { backend: "cpu", slots: 4, contextLength }, true).ram_mb;
+  const at = (ram: number, workers: WorkerView[] = []) => fleet(hive({ models: [bee], freeMb: { ram }, workers }));
+  const contextAt = (household: FleetView) => {
+    const [judgement] = consider(request, household);
+    return judgement !== undefined && "context" in judgement.verdict ? judgement.verdict.context : undefined;
+  };
+
+  it("is more where more is free, and its memory is promised", () => {
+    expect(contextAt(at(32_000))).toEqual({ tokens: 8_192, why: "cpu" });
+    expect(place(request, at(32_000))).toMatchObject({ kind: "load", promised: { ramMb: needs(8_192) } });
+    expect(contextAt(at(needs(4_096)))).toEqual({ tokens: 4_096, why: "memory" });
+  });
+
+  it("stops nothing for more than the least", () => {
+    const wasp = idle("wasp", 4_000, 60);
+    expect(place(request, at(needs(4_096), [wasp]))).toMatchObject({ kind: "load", evicts: [] });
+    expect(place(request, at(needs(4_096) - 1, [wasp]))).toMatchObject({ kind: "load", evicts: [wasp] });
+    // A request that insists on more is worth it.
+    const insists = { ...request, contextLength: 8_192, options: { context_length: 8_192 } };
+    expect(place(insists, at(needs(4_096), [wasp]))).toMatchObject({
+      evicts: [wasp],
+      promised: { ramMb: needs(8_192) },
+    });
+  });
+});

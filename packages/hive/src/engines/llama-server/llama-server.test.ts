@@ -175,6 +175,25 @@ describe.skipIf(llamaServerPath === null)("a worker on llama-server", { timeout:
     expect(again).toMatchObject({ state: "ready", restarts: 1 });
   });
 
+  it("of a version without sockets listens on loopback, for who has the key alone, and the key is on no command line", async () => {
+    const old = fakeTool(
+      `case "$1" in --help) '${setting}' --help | sed 's/\\.sock//g' ;; *) exec '${setting}' "$@" ;; esac`,
+    );
+    const hive = await smallHive("good", { engines: [new LlamaServer({ setting: old, cache: nothing })] });
+    const { worker_id, pid } = await ready(hive);
+    expect((await ask(hive.url, worker_id)).status).toBe(200);
+    const log = readFileSync(hive.supervisor.logPath(worker_id), "utf8");
+    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/u.exec(log)?.[1] ?? "";
+    const stranger = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify(question),
+    });
+    expect(stranger.status).toBe(401);
+    if (process.platform !== "linux") return;
+    expect(readFileSync(`/proc/${pid ?? 0}/cmdline`, "utf8")).not.toContain("key");
+  });
+
   it("that cannot load its model fails with its last words", async () => {
     const home = temporaryFolder();
     const broken = fakeTool(`case "$1" in --version|--help|--list-devices) exec '${setting}' "$@" ;; esac

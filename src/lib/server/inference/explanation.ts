@@ -185,7 +185,6 @@ function tell(model: string, placement: Placement, { person, fleet, request, kno
     case "wait": {
       const { worker } = placement;
       const hive = at(worker.hiveId);
-      const where = worker.spread === undefined ? `on ${worker.device}` : `over ${spreadText(worker.spread)}`;
       const message =
         placement.kind === "use"
           ? wordsOfUse(model, worker, hive)

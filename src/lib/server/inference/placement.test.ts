@@ -485,3 +485,42 @@ describe("the context of a worker that is placed", () => {
     });
   });
 });
+
+describe("a model of a server that is not rbee's", () => {
+  const source = { kind: "ollama" as const, name: "Ollama", address: null, model: "bee" };
+  const external = worker({
+    ...{ workerId: "worker:ext-1", engine: "external", external: source, slotsTotal: null },
+    ...{ backend: null, device: null },
+  });
+  const own = worker({ workerId: "worker:own", running: 3 });
+
+  it("is used, but our own worker comes first however busy it is", () => {
+    const bare = hive({ models: [] });
+    expect(place(request, fleet({ ...bare, workers: [external] }))).toEqual({ kind: "use", worker: external });
+    expect(place(request, fleet({ ...bare, workers: [external, own] }))).toEqual({ kind: "use", worker: own });
+  });
+
+  it("never makes room for another, whatever it holds", () => {
+    const wasp = { ...external, model: "wasp", idleS: 999, holds: { deviceMb: 0, ramMb: 5_000 } };
+    expect(place(request, fleet(hive({ freeMb: { ram: 10 }, workers: [wasp] })))).toMatchObject({
+      ...{ kind: "refuse", error: "insufficient_ram" },
+    });
+  });
+
+  it("that is gone is refused by the name of its server, and one whose machine is down as such", () => {
+    const gone = hive({ models: [], workers: [{ ...external, state: "stopped" }] });
+    expect(place(request, fleet(gone))).toMatchObject({
+      ...{ kind: "refuse", error: "model_not_found", vanished: { server: "Ollama on attic" } },
+    });
+    const down = hive({ models: [], health: "down", served: ["bee"] });
+    expect(place(request, fleet(down))).toMatchObject({ kind: "refuse", error: "hive_down" });
+  });
+
+  it("is not started by rbee, not even when a person asks", () => {
+    const bare = hive({ models: [], workers: [external] });
+    expect(place({ ...request, another: true }, fleet(bare))).toMatchObject({
+      ...{ kind: "refuse", error: "invalid_request" },
+      reasons: ["Ollama on attic serves bee; rbee starts no worker of it"],
+    });
+  });
+});

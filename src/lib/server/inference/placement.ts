@@ -207,6 +207,11 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
   };
 }
 
+/** One that is spread stands on several hives. */
+const onceEach = (workers: readonly WorkerView[]): WorkerView[] => [
+  ...new Map(workers.map((worker) => [worker.workerId, worker])).values(),
+];
+
 type Helping = ReturnType<typeof planSpread>["helpers"][number];
 
 function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
@@ -218,7 +223,7 @@ function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
     backend: verdict.device.backend,
     device: verdict.device.id,
     promised: verdict.need,
-    evicts: placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : [])),
+    evicts: onceEach(placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : []))),
     spread: {
       contextLength: verdict.context.tokens,
       parts: placed.map(({ hive: { name }, verdict: { share = 0 } }) => ({ name, share })),

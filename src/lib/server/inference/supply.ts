@@ -112,6 +112,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const preload = createPreload({
     hives: () => hives.registry.all(),
     models: () => decided.preloads(),
+    spreads: () => decided.spreads(),
     // Nobody asked for it yet, so nobody makes room for it.
     place: (model) => place({ ...requestFor(model), mayEvict: false }, fleet()),
     refusal: (model, placement) => refusal({ model }, placement, modelIds()),

@@ -46,7 +46,7 @@ const secondTurn = (first: ChatCompletion): Messages => [
 ];
 
 async function drained(worker: TestWorker): Promise<void> {
-  worker.child.send({ type: "drain", limit_ms: 30_000 });
+  worker.child.send({ type: "drain", limit_ms: 5_000 });
   expect(await worker.exited).toBe(0);
 }
 

@@ -60,7 +60,9 @@ export async function runWorker(options: WorkerProcessOptions, version: string, 
     }, drainLimitMs).unref();
     await Promise.all([ready?.scheduler.drain(), ready?.engine.embedder.idle()]);
     const leftMs = limitMs - parkingMarginMs - (performance.now() - startedMs);
-    await ready?.scheduler.park(Math.min(parkingLimitMs, leftMs));
+    await ready?.scheduler.park(Math.min(parkingLimitMs, leftMs)).catch((error: unknown) => {
+      log.warn({ err: error }, "conversations could not be parked");
+    });
     server.stop();
     await channel.sendLast({ type: "drained" });
     log.info("drained");

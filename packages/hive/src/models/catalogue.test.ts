@@ -60,6 +60,9 @@ describe("the models on disk", () => {
           windowed_cache_values_per_token: 0,
           window: null,
           recurrent_values: 0,
+          heads: 4,
+          key_length: 64,
+          value_length: 64,
         },
       },
     ]);

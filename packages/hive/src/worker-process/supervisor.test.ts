@@ -2,9 +2,12 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, trunc
 import { join } from "node:path";
 import { workerSchema, workerTelemetrySchema, type RbeeError } from "@rbee/contract";
 import { describe, expect, it } from "vitest";
+import type { StartingEngine } from "../engines/engine.ts";
+import { nodeLlamaCpp } from "../engines/node-llama-cpp.ts";
 import { processStartedAt } from "../hardware/processes.ts";
 import { eventually } from "../testing/eventually.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
+import { simpleWorker } from "../testing/simple-worker-path.ts";
 import { shippedModels, smallHive, token, type SmallHive } from "../testing/small-hive.ts";
 
 const alive = (pid: number | null) => pid !== null && processStartedAt(pid) !== null;
@@ -202,6 +205,29 @@ describe("a worker that crashes", () => {
       error: { code: "worker_crashed", message: "The worker process died (exit code 7)." },
     });
   }, 20_000);
+
+  it("fails, and its hive goes on, when its program cannot be started any more", async () => {
+    const clock = new ManualClock();
+    const own = nodeLlamaCpp([process.execPath, simpleWorker, "dies when ready"]);
+    let starts = 0;
+    const replaced: StartingEngine = {
+      ...own,
+      name: "llama-server",
+      start(launch, events) {
+        if (starts++ > 0) throw new Error("the program is gone");
+        return own.start(launch, events);
+      },
+    };
+    const hive = await smallHive("good", { clock, engines: [replaced] });
+    const { worker_id } = await hive.client.spawnWorker({ body: { model: "bee-tiny", engine: "llama-server" } });
+    await eventually("it waits", () => clock.pending().includes(1_000));
+    clock.advance(1_000);
+    expect(hive.supervisor.get(worker_id).snapshot()).toMatchObject({
+      state: "failed",
+      error: { code: "worker_spawn_failed", message: expect.stringContaining("the program is gone") as string },
+    });
+    expect((await hive.client.listWorkers()).data).toHaveLength(1);
+  });
 
   it("is not started again when it is stopped while it waits", async () => {
     const clock = new ManualClock();

@@ -457,8 +457,18 @@ export class SupervisedWorker implements HiveWorker {
     this.#enter({ kind: "recovering" });
     this.#cancelTimer = clock.after(waitMs, () => {
       this.#restarts += 1;
-      this.#start();
+      this.#startAgain();
     });
+  }
+
+  /** What cannot even be started any more, as a program that was replaced by a broken one, must not end the hive. */
+  #startAgain(): void {
+    try {
+      this.#start();
+    } catch (thrown) {
+      const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#fail(spawnFailed("not started", [cause.message], cause));
+    }
   }
 
   #end(phase: Phase): void {

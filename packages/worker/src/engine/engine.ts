@@ -169,7 +169,7 @@ export interface Engine {
   step(work: readonly StepWork[]): Promise<readonly (readonly number[])[]>;
   /** Forgets everything in a slot but its first `length` tokens. Answers how many are really left, which may be 0. */
   keep(slot: number, length: number): number;
-  /** Whether `keep(slot, length)` would keep so much of what the slot holds. */
+  /** Whether `keep` could keep the first `length` tokens of a copy of what the slot holds. */
   canKeep(slot: number, length: number): boolean;
   /** Writes a slot's whole state to a file; answers its bytes. Never while a step runs. */
   saveState(slot: number, path: string): Promise<number>;

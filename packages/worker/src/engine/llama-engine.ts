@@ -225,8 +225,14 @@ export class LlamaEngine implements Engine {
       !isRecurrent &&
       !isHybrid &&
       Math.max(0, context.getSequenceKvCacheMinPosition(slot)) < length &&
-      this.#windowStillHolds(slot, length)
+      this.#isWithinWindow(slot)
     );
+  }
+
+  /** Beyond one window only the last one is saved, and nothing earlier can be cut to. */
+  #isWithinWindow(slot: number): boolean {
+    const window = this.#model.fileInsights.swaSize;
+    return window === undefined || window <= 0 || this.#native.context.getSequenceKvCacheMaxPosition(slot) < window;
   }
 
   saveState(slot: number, path: string): Promise<number> {

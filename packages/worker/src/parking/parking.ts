@@ -48,6 +48,7 @@ export class Parking {
   /** Heads that were read, by path: each new prompt of a user is compared with all of theirs. */
   readonly #heads = new Map<string, { readonly tokens: Uint32Array; readonly stateBytes: number }>();
   readonly #storing = new Set<Promise<void>>();
+  #last = Promise.resolve();
 
   constructor(options: ParkingOptions) {
     this.#options = options;
@@ -83,12 +84,21 @@ export class Parking {
     }
   }
 
-  /** Encrypts a saved state to disk and closes its file. Resolves when that is done, has failed or took too long. */
+  /** Removes a conversation whose state turned out to be of no use. */
+  discard({ path }: ParkedMatch): void {
+    this.#remove(path);
+  }
+
+  /** Encrypts a saved state to disk and closes its file, one after the other. Resolves when that is done, has failed or took too long. */
   store(key: ParkingKey, tokens: readonly number[], state: ScratchFile, signal?: AbortSignal): Promise<void> {
-    const storing = this.#store(key, tokens, state, signal).finally(() => {
-      state.close();
-      this.#storing.delete(storing);
-    });
+    // Each one looks for room, which those before it have taken by then.
+    const storing = this.#last
+      .then(() => this.#store(key, tokens, state, signal))
+      .finally(() => {
+        state.close();
+        this.#storing.delete(storing);
+      });
+    this.#last = storing;
     this.#storing.add(storing);
     return storing;
   }

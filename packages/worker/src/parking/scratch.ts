@@ -9,12 +9,13 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 
 /** Where Linux keeps files in memory. */
 const memoryFolder = "/dev/shm";
 /** Room in memory that is left to others. */
-const marginBytes = 64 * 1024 ** 2;
+const marginBytes = Math.max(256 * 1024 ** 2, totalmem() / 10);
 
 /** A file for a plain state on its way. It is gone once it is closed, or its process has ended in whatever way. */
 export interface ScratchFile {

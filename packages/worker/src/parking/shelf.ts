@@ -43,14 +43,18 @@ export class Shelf {
     const { folder, limitBytes, marginBytes } = this.#options;
     if (bytes > limitBytes) return "it is larger than all parked conversations may be together";
     const entries = this.#entries().sort((one, other) => one.usedMs - other.usedMs);
-    let total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    for (const entry of entries) {
-      if (total + bytes <= limitBytes) break;
-      this.remove(entry.path);
-      total -= entry.bytes;
-    }
+    const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    let freed = 0;
+    const leaving = entries.filter((entry) => {
+      if (total - freed + bytes <= limitBytes) return false;
+      freed += entry.bytes;
+      return true;
+    });
     const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize >= bytes + marginBytes ? null : "the disk has no room for it";
+    // Nobody leaves for one that has no room even then.
+    if (bavail * bsize + freed < bytes + marginBytes) return "the disk has no room for it";
+    for (const { path } of leaving) this.remove(path);
+    return null;
   }
 
   /** Where a new file is written, and where it is once it is whole. */
@@ -64,9 +68,14 @@ export class Shelf {
     renameSync(part, whole);
   }
 
+  /** Notes that a file was used, where that can be noted: what can be read may be on a disk that cannot be written. */
   used(path: string): void {
     const now = new Date();
-    utimesSync(path, now, now);
+    try {
+      utimesSync(path, now, now);
+    } catch {
+      // It goes earlier than it might, and no more than that.
+    }
   }
 
   remove(path: string): void {

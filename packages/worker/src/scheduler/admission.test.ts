@@ -223,7 +223,7 @@ describe("a conversation that loses its slot", () => {
   it("comes back beside others that are being answered, and is left when its user leaves", async () => {
     const { ask, settle, engine, scheduler, parking } = worker(2);
     await settle(ask(mine, { key: ada }));
-    await scheduler.park(10_000);
+    await scheduler.park(4_499.5);
     await settle(ask(theirs), ask(letters(300, 4)));
     engine.hold();
     const running = ask(`${theirs}a`, { max: 20 });

@@ -19,6 +19,8 @@ const mostStoring = 4;
 /** So many steps without a token are too long a wait for somebody else's prompt. */
 const mostLooks = 16;
 const mostFailures = 3;
+/** After so many failures nothing is saved for so long: a disk may have room again by then. */
+const restMs = 5 * 60_000;
 
 export interface AdmissionParts {
   readonly engine: Engine;
@@ -62,6 +64,7 @@ export class Admission {
   #bytesPerToken: number | null = null;
   /** States in a row that could not be saved. */
   #failures = 0;
+  #failedAtMs = 0;
   #uses = 0;
   #woken = false;
   #wake: (() => void) | null = null;
@@ -122,8 +125,9 @@ export class Admission {
   /** Parks what the idle slots hold, used last first, for up to `limitMs`. */
   async parkAll(limitMs: number): Promise<void> {
     const { slots, parking } = this.#parts;
-    if (parking === null || limitMs <= 0) return;
-    const signal = AbortSignal.timeout(limitMs);
+    const wholeMs = Math.floor(limitMs);
+    if (parking === null || wholeMs < 1) return;
+    const signal = AbortSignal.timeout(wholeMs);
     const worth = slots.filter((slot) => isIdle(slot) && this.#isNews(slot));
     for (const slot of worth.toSorted((one, other) => other.lastUsed - one.lastUsed)) {
       if (signal.aborted || (this.#saving.for(slot.tokens.length) ?? 0) >= limitMs) break;
@@ -134,9 +138,10 @@ export class Admission {
     await parking.idle();
   }
 
-  /** Where it does not work, it is not tried for ever. */
+  /** Where it does not work, it is not tried for a while. */
   get #scratch(): Scratch | null {
-    return this.#failures >= mostFailures ? null : this.#parts.scratch;
+    const rests = this.#failures >= mostFailures && this.#parts.nowMs() - this.#failedAtMs < restMs;
+    return rests ? null : this.#parts.scratch;
   }
 
   /** The idle slot for a prompt. A long conversation is left alone for an empty slot when what it shares can be copied. */
@@ -287,19 +292,23 @@ export class Admission {
       if (restored !== null) slot.parked = slot.tokens.length;
     } catch (error) {
       onEngineError(error);
+      if (restored !== null) this.#parts.parking?.discard(restored.match);
       slot.tokens = [];
       engine.keep(slot.id, 0);
     }
     return true;
   }
 
-  #begin({ slot, generation, own }: Plan): void {
+  #begin({ slot, generation, own, restored }: Plan): void {
     const { engine, begin, giveUp, onEngineError } = this.#parts;
+    const owner = generation.request.parkingKey ?? null;
     slot.coming = null;
+    // What another one has on disk is not on disk for this one.
+    if (restored === null && (owner === null || slot.owner?.equals(owner) !== true)) slot.parked = 0;
     try {
       slot.tokens.length = engine.keep(slot.id, own);
       slot.parked = Math.min(slot.parked, slot.tokens.length);
-      slot.owner = generation.request.parkingKey ?? null;
+      slot.owner = owner;
       begin(slot, generation, slot.tokens.length);
     } catch (error) {
       onEngineError(error);
@@ -332,6 +341,7 @@ export class Admission {
     } catch (error) {
       onEngineError(error);
       this.#failures++;
+      this.#failedAtMs = nowMs();
       file?.close();
       return null;
     }

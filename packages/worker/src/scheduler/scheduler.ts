@@ -150,12 +150,12 @@ export class Scheduler {
   /** @param gatherMs how long others that come at the same moment are waited for. */
   async #run(gatherMs: number): Promise<void> {
     this.#running = true;
-    await this.#admission.run();
+    await this.#admitted();
     this.#options.onChange();
     await (gatherMs < shortestTimerMs ? nextTurn() : delay(gatherMs));
     for (;;) {
       this.#release();
-      const admitting = this.#admission.run();
+      const admitting = this.#admitted();
       if (admitting !== null) {
         this.#deliver();
         await admitting;
@@ -174,6 +174,16 @@ export class Scheduler {
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Lets in whoever can begin. States that are brought are work of the engine like a step, and may hang like one. */
+  #admitted(): Promise<void> | null {
+    const admitting = this.#admission.run();
+    if (admitting === null) return null;
+    this.#stepStartedMs = this.#options.nowMs();
+    return admitting.finally(() => {
+      this.#stepStartedMs = null;
+    });
   }
 
   /** Frees the slots of requests that are finished or have no listener any more. */

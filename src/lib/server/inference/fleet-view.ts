@@ -120,7 +120,7 @@ function enginesOf(capabilities: Capabilities | null): NonNullable<HiveView["eng
   );
 }
 
-/** What a hive computes for another one's worker: it takes memory, and is nobody's to stop but that worker's. */
+/** What a hive computes for another one's worker: it takes memory, and by itself is nobody's to stop. */
 export const loanView = (
   hiveId: string,
   loan: Pick<LoanTelemetry, "loan_id" | "model" | "backend" | "device" | "device_mb" | "ram_mb" | "loaded">,
@@ -130,6 +130,7 @@ export const loanView = (
   hiveId,
   // Not by the model's own name, since nobody can be sent there.
   model: `a part of ${loan.model}`,
+  partOf: loan.model,
   state: loan.loaded ? "busy" : "loading",
   backend: loan.backend,
   device: loan.device,
@@ -149,8 +150,40 @@ function abilityOf(capabilities: Capabilities | null): SpreadAbility | undefined
   return { release: fact.version, backends: fact.backends ?? ["cpu"] };
 }
 
+type ToldHive = Pick<HiveState, "hiveId" | "name" | "health" | "capabilities" | "heartbeat">;
+
+/**
+ * What placement needs to know of all hives. What one of them computes for another's worker is shown as that worker,
+ * so that it can be stopped or waited for, with the memory that it takes here.
+ */
+export function fleetView(hives: readonly ToldHive[], notes: WorkerNotes): HiveView[] {
+  const views = hives.map((hive) => hiveView(hive, notes));
+  // One whose hive is down cannot be told to stop, and what it borrowed ends by itself.
+  const workers = views
+    .filter(({ health }) => health === "healthy" || health === "degraded")
+    .flatMap((view) => view.workers)
+    .filter((worker) => worker.partOf === undefined && living(worker));
+  return views.map((view) => ({ ...view, workers: view.workers.map((part) => asItsWorker(part, view, workers)) }));
+}
+
+function asItsWorker(part: WorkerView, { hiveId, workers: here }: HiveView, all: readonly WorkerView[]): WorkerView {
+  const { partOf, model, backend, device, promised, holds } = part;
+  if (partOf === undefined) return part;
+  const [worker, ...more] = all.filter(
+    (each) =>
+      each.model === partOf &&
+      each.hiveId !== hiveId &&
+      each.spread?.some(({ hive_id }) => hive_id === hiveId) === true,
+  );
+  // A loan does not say whose it is, so with several of one model nobody knows which it belongs to.
+  if (worker === undefined || more.length > 0 || here.filter((each) => each.partOf === partOf).length > 1) return part;
+  // It is told a little later that the worker is ready; or this is one that went, and the part is its successor's.
+  if (part.state === "loading" && worker.state !== "starting" && worker.state !== "loading") return part;
+  return { ...worker, model, partOf, backend, device, promised, holds };
+}
+
 /** What placement needs to know of a hive. */
-export function hiveView(hive: HiveState, notes: WorkerNotes): HiveView {
+function hiveView(hive: ToldHive, notes: WorkerNotes): HiveView {
   const { hiveId, name, health, capabilities, heartbeat } = hive;
   const { inFlight, fresh } = notes;
   const reported = [

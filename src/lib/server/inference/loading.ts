@@ -84,6 +84,10 @@ export function hiveOf({ details }: RbeeError): string | undefined {
   return typeof id === "string" ? id : undefined;
 }
 
+/** The hives that have brought a worker up, and so are not to blame for anything before. */
+export const hivesOf = ({ hiveId, spread = [] }: Pick<WorkerView, "hiveId" | "spread">): ReadonlySet<string> =>
+  new Set([hiveId, ...spread.map(({ hive_id }) => hive_id)]);
+
 /** A load that is under way. */
 interface RunningLoad extends Pick<WorkerView, "hiveId" | "backend" | "device"> {
   /** Context that it is started with for somebody's sake; undefined for the usual. */
@@ -238,7 +242,7 @@ export function createLoading(options: {
       if (countsAgainst(failure)) breaker.failed(model, hiveOf(failure) ?? hiveId, failure);
       throw error;
     });
-    breaker.succeeded(model, hiveId);
+    for (const each of hivesOf(ready)) breaker.succeeded(model, each);
     log.info(
       { model, hive: name, worker: ready.workerId, ms: Math.round(performance.now() - startedAt) },
       "model loaded",

@@ -190,7 +190,7 @@ export function place(request: PlacementRequest, fleet: FleetView): Placement {
 
 /** Where a model goes that the household wants on several hives: on all of them, or on those that are left if it fits. */
 function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
-  const { judgements, main, helpers, alone, missing } = planSpread(request, fleet);
+  const { judgements, main, helpers, alone, missing, leftOut } = planSpread(request, fleet);
   const reasons = reasonsIn(request, judgements);
   const refusal = { kind: "refuse" as const, reasons, memory: undefined, soon: false };
   // A hive that is only just starting is part of it in a moment.
@@ -201,11 +201,12 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
     const rest = placeNew(request, [alone]);
     if (rest.kind !== "refuse") return rest;
   }
-  const short = best(having(judgements, "no_memory"), ({ hive, verdict }) => [
+  const counting = judgements.filter(({ hive }) => !leftOut.has(hive.hiveId));
+  const short = best(having(counting, "no_memory"), ({ hive, verdict }) => [
     verdict.haveMb - verdict.needMb,
     hive.hiveId,
   ]);
-  const [later] = having(judgements, "later");
+  const [later] = having(counting, "later");
   if (short === undefined && later !== undefined)
     return { kind: "later", hive: later.hive, frees: later.verdict.frees, reasons };
   if (short !== undefined) {
@@ -229,6 +230,11 @@ function placeSpread(request: PlacementRequest, fleet: FleetView): Placement {
   };
 }
 
+/** One that is spread stands on several hives. */
+const onceEach = (workers: readonly WorkerView[]): WorkerView[] => [
+  ...new Map(workers.map((worker) => [worker.workerId, worker])).values(),
+];
+
 type Helping = ReturnType<typeof planSpread>["helpers"][number];
 
 function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
@@ -240,7 +246,7 @@ function spreadLoad(main: Helping, helpers: readonly Helping[]): Placement {
     backend: verdict.device.backend,
     device: verdict.device.id,
     promised: verdict.need,
-    evicts: placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : [])),
+    evicts: onceEach(placed.flatMap(({ verdict: each }) => (each.kind === "evict" ? each.evicts : []))),
     spread: {
       contextLength: verdict.context.tokens,
       parts: placed.map(({ hive: { name }, verdict: { share = 0 } }) => ({ name, share })),

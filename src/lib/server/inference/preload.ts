@@ -16,6 +16,8 @@ export interface PreloadOptions {
   hives: () => readonly HiveState[];
   /** The models that are to be loaded. */
   models: () => readonly string[];
+  /** Ids of the hives over which the household spreads a model, by model. */
+  spreads: () => ReadonlyMap<string, readonly string[]>;
   place: (model: string) => Placement;
   refusal: (model: string, placement: Extract<Placement, { kind: "refuse" }>) => RbeeError;
   /** A hive was started again since its last heartbeat, or has been away. */
@@ -25,7 +27,7 @@ export interface PreloadOptions {
   now: () => number;
 }
 
-/** Loads the models that people want ready, when a hive that has them reports for the first time or comes back. */
+/** Loads the models that people want ready, when a hive that has or shares them reports for the first time or comes back. */
 export interface Preload {
   start(): void;
   stop(): void;
@@ -39,7 +41,7 @@ const isUp = ({ health, capabilities }: HiveState) =>
   (health === "healthy" || health === "degraded") && capabilities !== null;
 
 export function createPreload(options: PreloadOptions): Preload {
-  const { hives, models, place, refusal, returned, load, log, now } = options;
+  const { hives, models, spreads, place, refusal, returned, load, log, now } = options;
   const states = new Map<string, PreloadState>();
   /** The number of the last heartbeat of each hive that is up; it counts from 0 again when a hive was started again. */
   const up = new Map<string, number>();
@@ -69,7 +71,9 @@ export function createPreload(options: PreloadOptions): Preload {
         );
         return;
       case "refuse":
-        note(model, "failed", refusal(model, placement));
+        if (!placement.soon) note(model, "failed", refusal(model, placement));
+        // What it waits for is no arrival of a hive, as when one that has come has not told its models yet.
+        else if (states.get(model)?.state !== "waiting") note(model, "waiting");
         return;
       default:
         note(model, "loading");
@@ -84,6 +88,8 @@ export function createPreload(options: PreloadOptions): Preload {
 
   const look = () => {
     const wanted = models();
+    const across = spreads();
+    const due = new Set(wanted.filter((model) => states.get(model)?.state === "waiting"));
     for (const hive of hives()) {
       const { hiveId, capabilities, heartbeat } = hive;
       if (!isUp(hive) || capabilities === null || heartbeat === null) {
@@ -95,8 +101,10 @@ export function createPreload(options: PreloadOptions): Preload {
       if (before !== undefined && heartbeat.seq >= before) continue;
       if (before !== undefined || known.has(hiveId)) returned(hiveId);
       known.add(hiveId);
-      for (const { id } of capabilities.models) if (wanted.includes(id)) void attempt(id);
+      const here = new Set(capabilities.models.map(({ id }) => id));
+      for (const model of wanted) if (here.has(model) || across.get(model)?.includes(hiveId)) due.add(model);
     }
+    for (const model of due) void attempt(model);
   };
 
   return {

@@ -10,7 +10,7 @@ import {
 import type { ModelsService } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
-import { countsAgainst, loadFailure, viewOf, type Loading } from "./loading.ts";
+import { countsAgainst, hiveOf, hivesOf, loadFailure, viewOf, type Loading } from "./loading.ts";
 import { consider, place, reasonsIn, type FleetView, type Placement, type PlacementRequest } from "./placement.ts";
 import { modelsOf } from "./sentences.ts";
 import type { Tenure } from "./tenure.ts";
@@ -108,12 +108,13 @@ export function createSpawning(options: {
     async look(hiveId, workerId) {
       const worker = await client(hiveId).getWorker({ params: { id: workerId } });
       if (worker.state === "ready" || worker.state === "busy") {
-        fresh.add(viewOf(hiveId, worker));
+        const view = viewOf(hiveId, worker);
+        fresh.add(view);
         tenure.ready(workerId);
-        breaker.succeeded(worker.model, hiveId);
+        for (const each of hivesOf(view)) breaker.succeeded(worker.model, each);
       } else if (worker.state === "failed") {
         const error = toRbeeError(loadFailure(worker, hiveId));
-        if (countsAgainst(error)) breaker.failed(worker.model, hiveId, error);
+        if (countsAgainst(error)) breaker.failed(worker.model, hiveOf(error) ?? hiveId, error);
       }
       return worker;
     },

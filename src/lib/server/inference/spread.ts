@@ -1,6 +1,14 @@
-import { leastContext, memoryNeed, memoryQuestion, partNeed, poolOf, type Backend } from "@rbee/contract";
+import {
+  leastContext,
+  memoryNeed,
+  memoryQuestion,
+  partNeed,
+  poolOf,
+  type Backend,
+  type MemoryNeed,
+} from "@rbee/contract";
 import type { Judgement } from "./placement.ts";
-import { judge, judgeNeed, roomOn, type Placed } from "./verdict.ts";
+import { judge, judgeNeed, roomOn, type Placed, type Verdict } from "./verdict.ts";
 import type { DeviceView, FleetView, HiveView, ModelView, PlacementRequest } from "./views.ts";
 
 /** How a model would lie over the hives that the household named for it. */
@@ -14,6 +22,8 @@ export interface SpreadPlan {
   readonly alone: Judgement | undefined;
   /** Names of those that are not there. */
   readonly missing: readonly string[];
+  /** Ids of those that have too little memory for any part of it, which need not keep the others from it. */
+  readonly leftOut: ReadonlySet<string>;
 }
 
 interface PlacedHive {
@@ -22,6 +32,8 @@ interface PlacedHive {
 }
 
 const preference: readonly Backend[] = ["cuda", "metal", "rocm", "vulkan", "cpu"];
+/** A hive that is named gets a whole layer at least; a model of which nothing is known counts as so many. */
+const usualLayers = 32;
 /** Where nobody knows what is free, all are taken to be alike. */
 const unknownRoomMb = 1_024;
 
@@ -37,20 +49,50 @@ function gone(hive: HiveView, { failing }: PlacementRequest): Judgement | undefi
   return failed === undefined ? undefined : { hive, verdict: { kind: "failing", failing: failed } };
 }
 
-/** Its best device: a card before the processor, then the one with more room. */
-function bestDevice(hive: HiveView): DeviceView | undefined {
-  const room = (device: DeviceView) => roomOn(hive, device).most ?? 0;
-  const { spreading } = hive;
+/** What it can compute a part on. */
+function devicesOf({ spreading, devices }: HiveView): DeviceView[] {
   const usable = spreading !== undefined && "backends" in spreading ? spreading.backends : [];
-  const devices = hive.devices.filter(({ backend }) => usable.includes(backend));
-  return devices.toSorted(
-    (a, b) => preference.indexOf(a.backend) - preference.indexOf(b.backend) || room(b) - room(a),
+  return devices.filter(({ backend }) => usable.includes(backend));
+}
+
+const mostOn = (hive: HiveView, device: DeviceView | undefined) =>
+  device === undefined ? 0 : (roomOn(hive, device).most ?? 0);
+
+/** Its best device: a card before the processor, then the one with more room. */
+const bestDevice = (hive: HiveView): DeviceView | undefined =>
+  devicesOf(hive).toSorted(
+    (a, b) => preference.indexOf(a.backend) - preference.indexOf(b.backend) || mostOn(hive, b) - mostOn(hive, a),
   )[0];
+
+/** A hive, and what it is to compute on. */
+interface Seat {
+  readonly hive: HiveView;
+  readonly device: DeviceView | undefined;
+}
+
+/**
+ * What each of them may compute on: its best device; then, for when that is too little, one after the other has the
+ * device with the most room instead, the one that gains most by that first.
+ */
+function* seatings(hives: readonly HiveView[]): Generator<readonly Seat[]> {
+  let seats: readonly Seat[] = hives.map((hive) => ({ hive, device: bestDevice(hive) }));
+  yield seats;
+  const roomier = seats
+    .flatMap(({ hive, device }) => {
+      const [other] = devicesOf(hive).toSorted((a, b) => mostOn(hive, b) - mostOn(hive, a));
+      const gain = mostOn(hive, other) - mostOn(hive, device);
+      return other !== undefined && gain > 0 ? [{ hive, device: other, gain }] : [];
+    })
+    .toSorted((a, b) => b.gain - a.gain);
+  for (const { hive, device } of roomier) {
+    seats = seats.map((seat) => (seat.hive === hive ? { hive, device } : seat));
+    yield seats;
+  }
 }
 
 /**
  * Works out who computes how much: as much as each has room, so that what is too big for one fits on all. First by what
- * is free; when that is not enough, by what would be free without workers that have nothing to do.
+ * is free; when that is not enough, by what would be free without workers that have nothing to do; and first on cards.
  */
 export function planSpread(request: PlacementRequest, fleet: FleetView): SpreadPlan {
   const ids = fleet.across?.get(request.model) ?? [];
@@ -58,7 +100,7 @@ export function planSpread(request: PlacementRequest, fleet: FleetView): SpreadP
   const absent = named.flatMap((hive) => gone(hive, request) ?? []);
   const present = named.filter((hive) => absent.every((each) => each.hive !== hive));
   const missing = absent.map(({ hive }) => hive.name);
-  const none = { main: undefined, helpers: [], alone: undefined, missing };
+  const none = { main: undefined, helpers: [], alone: undefined, missing, leftOut: new Set<string>() };
   const inOrder = (judgements: readonly Judgement[]) =>
     named.flatMap((hive) => judgements.filter((judgement) => judgement.hive === hive));
 
@@ -77,16 +119,39 @@ export function planSpread(request: PlacementRequest, fleet: FleetView): SpreadP
     const alone = { hive: main, verdict: judge(request, main) };
     return { ...none, judgements: inOrder([...absent, alone]), alone };
   }
-  const byFree = dividedAmong(request, model, hives, "now");
-  const judged = byFree.every(({ verdict }) => verdict.kind === "load")
-    ? byFree
-    : dividedAmong(request, model, hives, "most");
-  const placed = judged.flatMap(({ hive, verdict }): PlacedHive[] =>
-    verdict.kind === "load" || verdict.kind === "evict" ? [{ hive, verdict }] : [],
-  );
+  const { judged, alone } = bestDivision(request, model, hives);
   const judgements = inOrder([...absent, ...judged]);
-  const [first, ...helpers] = placed;
-  return placed.length === hives.length ? { ...none, judgements, main: first, helpers } : { ...none, judgements };
+  const leftOut = new Set(judged.flatMap(({ hive, isLeftOut }) => (isLeftOut ? [hive.hiveId] : [])));
+  if (alone !== undefined) return { ...none, judgements, alone, leftOut };
+  const [first, ...helpers] = judged.flatMap(({ hive, verdict, isLeftOut }): PlacedHive[] =>
+    !isLeftOut && (verdict.kind === "load" || verdict.kind === "evict") ? [{ hive, verdict }] : [],
+  );
+  const isPlaced = judged.every(({ verdict, isLeftOut }) => isLeftOut || goes(verdict));
+  return { ...none, judgements, leftOut, ...(isPlaced ? { main: first, helpers } : {}) };
+}
+
+const goes = ({ kind }: Verdict) => kind === "load" || kind === "evict";
+
+/** What each of them would do. */
+interface Division {
+  readonly judged: readonly (Judgement & { readonly isLeftOut: boolean })[];
+  /** The main one, where none of the others has room for anything. */
+  readonly alone?: Judgement;
+}
+
+/** The first way to divide it that goes, else one that goes once others are done, else the one that takes most in. */
+function bestDivision(request: PlacementRequest, model: ModelView, hives: readonly HiveView[]): Division {
+  const tried: Division[] = [];
+  for (const seats of seatings(hives))
+    for (const by of ["now", "most"] as const) {
+      const division = divided(request, model, seats, by);
+      const verdicts = division.judged.flatMap(({ verdict, isLeftOut }) => (isLeftOut ? [] : [verdict]));
+      if (verdicts.every((verdict) => (by === "now" ? verdict.kind === "load" : goes(verdict)))) return division;
+      tried.push(division);
+    }
+  const waits = ({ judged }: Division) =>
+    judged.every(({ verdict: { kind }, isLeftOut }) => isLeftOut || kind !== "no_memory");
+  return tried.find(waits) ?? tried.at(-1) ?? { judged: [] };
 }
 
 /** Those that cannot compute together with the main one. */
@@ -107,34 +172,49 @@ function unable(main: HiveView, present: readonly HiveView[]): Judgement[] {
 const releaseOf = ({ spreading }: HiveView): string | null =>
   spreading !== undefined && "release" in spreading ? spreading.release : null;
 
-function dividedAmong(
-  request: PlacementRequest,
-  model: ModelView,
-  hives: readonly HiveView[],
-  by: "now" | "most",
-): { hive: HiveView; verdict: Placed | { kind: "no_backend"; asked: string } }[] {
-  const rooms = hives.map((hive) => {
-    const device = bestDevice(hive);
-    return { hive, device, mb: device === undefined ? 0 : Math.max(1, roomOn(hive, device)[by] ?? unknownRoomMb) };
-  });
-  const all = rooms.reduce((sum, { mb }) => sum + mb, 0);
+/**
+ * Each gets as much of what can be divided as it has room for beside what it needs in any case. Who has no room for
+ * a layer more than that is left out; only the main one, which has the files, never is.
+ */
+function divided(request: PlacementRequest, model: ModelView, seats: readonly Seat[], by: "now" | "most"): Division {
   const facts = { sizeBytes: model.size_bytes, trainedContext: model.context_length, facts: model.memory };
   // All of them reckon with the same, so that it is decided here.
   const tokens = request.options?.context_length ?? leastContext(model.context_length);
   const isSet = request.options?.context_length !== undefined;
   const why = isSet ? "set" : tokens === model.context_length ? "trained" : "unknown";
-  const usualSlots = hives[0]?.usualSlots ?? 1;
-  return rooms.map(({ hive, device, mb }, index) => {
-    if (device === undefined) return { hive, verdict: { kind: "no_backend", asked: "device" } };
-    const share = all === 0 ? 1 / hives.length : mb / all;
-    const question = { ...memoryQuestion(device.backend, request.options ?? {}, usualSlots), contextLength: tokens };
+  const usualSlots = seats[0]?.hive.usualSlots ?? 1;
+  const needOf = (device: DeviceView, isMain: boolean, share: number): MemoryNeed => {
+    const asked = memoryQuestion(device.backend, request.options ?? {}, usualSlots);
+    // How many layers a card of its own has is not asked where a model is spread.
+    const question = { ...asked, contextLength: tokens, gpuLayers: undefined };
     const sharesRam = poolOf(device) === "ram";
-    const need =
-      index === 0
-        ? memoryNeed(facts, { ...question, elsewhere: 1 - share }, sharesRam)
-        : partNeed(facts, question, share, sharesRam);
-    const asked = { ...request, mayEvict: by === "most" && request.mayEvict !== false };
-    const verdict = judgeNeed(asked, hive, device, need, () => ({ need, tokens, why }));
-    return { hive, verdict: { ...verdict, share } };
+    return isMain
+      ? memoryNeed(facts, { ...question, elsewhere: 1 - share }, sharesRam)
+      : partNeed(facts, question, share, sharesRam);
+  };
+  const rooms = seats.map(({ hive, device }, index) => {
+    if (device === undefined) return { hive, device, mb: 0 };
+    const { device_mb, ram_mb } = needOf(device, index === 0, 0);
+    const room = roomOn(hive, device)[by];
+    const mb = room === null ? unknownRoomMb : Math.max(0, room - (poolOf(device) === "ram" ? ram_mb : device_mb));
+    return { hive, device, mb };
   });
+  const sum = (of: readonly { readonly mb: number }[]) => of.reduce((total, { mb }) => total + mb, 0);
+  const halfALayer = (sum(rooms) * 0.5) / ((model.memory?.layers ?? usualLayers) + 1);
+  const taking = rooms.filter(({ device, mb }, index) => index === 0 || device === undefined || mb >= halfALayer);
+  const all = sum(taking);
+  const asked = { ...request, mayEvict: by === "most" && request.mayEvict !== false };
+  const judged = rooms.map((room, index) => {
+    const { hive, device, mb } = room;
+    const isLeftOut = !taking.includes(room);
+    if (device === undefined) return { hive, isLeftOut, verdict: { kind: "no_backend" as const, asked: "device" } };
+    const share = isLeftOut ? 0 : all === 0 ? 1 / seats.length : mb / all;
+    const need = needOf(device, index === 0, share);
+    const verdict = judgeNeed(asked, hive, device, need, () => ({ need, tokens, why }));
+    return { hive, isLeftOut, verdict: { ...verdict, share } };
+  });
+  const [main, ...others] = judged;
+  if (main === undefined || others.some(({ isLeftOut }) => !isLeftOut)) return { judged };
+  const alone = { hive: main.hive, verdict: judge(asked, main.hive) };
+  return { judged: [{ ...alone, isLeftOut: false }, ...others], alone };
 }

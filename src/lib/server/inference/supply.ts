@@ -5,7 +5,7 @@ import type { ModelsService } from "#lib/server/models/index.ts";
 import { createBreaker } from "./breaker.ts";
 import type { Person } from "#lib/server/accounts/index.ts";
 import { explain, type ExplainQuery } from "./explanation.ts";
-import { createFreshWorkers, hiveView, type FreshWorkers } from "./fleet-view.ts";
+import { createFreshWorkers, fleetView, type FreshWorkers } from "./fleet-view.ts";
 import type { InFlight } from "./in-flight.ts";
 import { createLoading } from "./loading.ts";
 import { createMemoryLine } from "./memory-line.ts";
@@ -99,7 +99,7 @@ export function createSupply(options: SupplyOptions): Supply {
     reserved: (hiveId: string) => loading.reserved(hiveId),
   };
   const fleet = (): FleetView => ({
-    hives: hives.registry.all().map((hive) => hiveView(hive, notes)),
+    hives: fleetView(hives.registry.all(), notes),
     across: decided.spreads(),
   });
   const requestFor = (model: string) => ({ model, options: spawnOptions(model), failing: breaker.open(model) });
@@ -118,6 +118,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const preload = createPreload({
     hives: () => hives.registry.all(),
     models: () => decided.preloads(),
+    spreads: () => decided.spreads(),
     // Nobody asked for it yet, so nobody makes room for it.
     place: (model) => place({ ...requestFor(model), mayEvict: false }, withoutOthers(fleet())),
     refusal: (model, placement) => refusal({ model }, placement, modelIds()),

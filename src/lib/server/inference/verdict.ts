@@ -164,7 +164,7 @@ export function judgeNeed(
     .sort(leastUsedFirst);
   // One of the same model makes room too when it has less context than is asked for.
   const isOther = (worker: WorkerView) =>
-    worker.model !== request.model ||
+    (worker.partOf ?? worker.model) !== request.model ||
     (request.another !== true && !suits(worker, { contextLength: request.contextLength }));
   const victims = others.filter((worker) => mayGo(worker) && isOther(worker));
   const evicts = mayEvict ? fewest(victims, fits) : undefined;

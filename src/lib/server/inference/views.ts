@@ -22,6 +22,8 @@ export interface WorkerView {
   readonly workerId: string;
   readonly hiveId: string;
   readonly model: string;
+  /** The model of which it computes a part, on another hive than its worker's own. */
+  readonly partOf?: string;
   readonly state: WorkerState;
   /** Null where it is unknown, as of servers that are not rbee's. */
   readonly backend: Backend | null;

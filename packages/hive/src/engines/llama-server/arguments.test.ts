@@ -11,6 +11,7 @@ const listed = `Available devices:
 const facts: ProgramFacts = {
   path: "/bin/llama-server",
   version: "1",
+  knowsDevices: true,
   help: "-np, --parallel N\n--cache-ram N\n--host HOST  socket when it ends with .sock",
   devices: devicesIn(listed),
 };

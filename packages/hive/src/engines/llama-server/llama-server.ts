@@ -4,8 +4,8 @@ import { computeProgramBeside, findProgram, type ProgramSearch } from "../progra
 import { lookAt, type ProgramFacts, type ProgramLook } from "./look.ts";
 import { LlamaServerProcess } from "./process.ts";
 
-/** A program that did not work is tried again after so long. */
-const brokenMs = 60_000;
+/** A program that did not work, or did not tell what it computes with, is asked again after so long. */
+const againMs = 60_000;
 
 /** llama.cpp's own server, where it is found on this machine. */
 export class LlamaServer implements StartingEngine {
@@ -52,7 +52,8 @@ export class LlamaServer implements StartingEngine {
   async #lookOnce(path: string): Promise<ProgramLook> {
     const mark = markOf(path);
     const heard = this.#heard;
-    if (heard?.mark === mark && ("facts" in heard.look || performance.now() - heard.at < brokenMs)) return heard.look;
+    const isWhole = heard !== undefined && "facts" in heard.look && heard.look.facts.knowsDevices;
+    if (heard?.mark === mark && (isWhole || performance.now() - heard.at < againMs)) return heard.look;
     const look = await lookAt(path, this.#limitMs);
     this.#heard = { mark, look, at: performance.now() };
     return look;

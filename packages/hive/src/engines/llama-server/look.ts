@@ -11,6 +11,8 @@ export interface ProgramFacts {
   readonly help: string;
   /** Its names of the devices of this machine that it can compute on, `CUDA0` and so on, by backend. */
   readonly devices: Readonly<Partial<Record<Backend, readonly string[]>>>;
+  /** False when it did not tell them although it can, as while a driver is still waking up. */
+  readonly knowsDevices: boolean;
 }
 
 export type ProgramLook = { readonly facts: ProgramFacts } | { readonly problem: string };
@@ -33,7 +35,13 @@ export async function lookAt(path: string, limitMs = answerLimitMs): Promise<Pro
   if ("problem" in help) return help;
   if (!/--parallel\b/u.test(help.text)) return { problem: `${path} is another program of llama.cpp` };
   return {
-    facts: { path, version: number.trim(), help: help.text, devices: devicesIn("text" in devices ? devices.text : "") },
+    facts: {
+      path,
+      version: number.trim(),
+      help: help.text,
+      devices: devicesIn("text" in devices ? devices.text : ""),
+      knowsDevices: "text" in devices || !help.text.includes("--list-devices"),
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import { RbeeError, streamErrorEvent } from "@rbee/contract";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Ask } from "../asks.ts";
 import { createMeter } from "../metering.ts";
@@ -226,6 +227,14 @@ describe("a stream of a server that is not ours", () => {
       error: { code: "worker_crashed", message: "Ollama on attic broke off its answer: out of memory" },
     });
     expect([meter.done, meter.errorCode, aborted, ended]).toEqual([false, "worker_crashed", true, true]);
+  });
+
+  it("lets the hive in front of the server say itself why a stream was cut off", () => {
+    const told = new RbeeError("worker_crashed", "cellar, which computes half of it, is gone.", {
+      suggestion: "Look at cellar.",
+    });
+    const { events } = streamed([chunk({ delta: { content: "a" } }), streamErrorEvent(told)]);
+    expect(JSON.parse(events[1] ?? "")).toEqual(told.toBody());
   });
 
   it.each(["data: <html>\n\n", "data: 7\n\n", 'data: {"choices":7}\n\n', `data: ${"x".repeat(9 * 1024 * 1024)}`])(

@@ -1,4 +1,4 @@
-import { RbeeError, type ErrorCode } from "@rbee/contract";
+import { errorBodySchema, RbeeError, type ErrorCode } from "@rbee/contract";
 import type { Told } from "../upstream.ts";
 import type { ForeignServer } from "./server.ts";
 import { complaintIn, complaintOf, type Complaint } from "./words.ts";
@@ -95,8 +95,13 @@ export function tellsError(value: unknown): boolean {
   return (error !== undefined && error !== null) || object === "error";
 }
 
-/** An error that somebody else's server told within a stream. */
+/** What a hive says itself at the end of a stream that was cut off. No other server uses these words as codes. */
+const toldByHive: ReadonlySet<string> = new Set<ErrorCode>(["worker_crashed", "worker_busy", "worker_stalled"]);
+
+/** An error that was told within a stream: by somebody else's server, or by the hive in front of it. */
 export function foreignFault(value: unknown, server: ForeignServer): RbeeError {
+  const ours = errorBodySchema.safeParse(value).data;
+  if (ours !== undefined && toldByHive.has(ours.error.code)) return RbeeError.fromBody(ours, "worker_crashed");
   const complaint = complaintOf(value);
   const code = speaksOfContext.test(`${complaint.hints} ${complaint.words}`)
     ? "context_length_exceeded"

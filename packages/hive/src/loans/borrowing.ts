@@ -11,8 +11,11 @@ export interface BorrowingOptions {
   readonly clock: Clock;
 }
 
-/** A helper is asked whether it is there this often, and is gone when it has not answered for so long. */
-export const helperWatchMs = { every: 1_000, answerWithin: 2_000, deadAfter: 5_000 } as const;
+/**
+ * A helper is asked whether it is there this often, and is gone when it has not answered for so long. While a model
+ * loads it fills the link with itself, so that an answer may come late, and what it moves is a sign of life too.
+ */
+export const helperWatchMs = { every: 1_000, answerWithin: 2_000, deadAfter: 5_000, deadAfterInLoad: 20_000 } as const;
 const farewellMs = 3_000;
 /** A worker makes one connection after the other while it loads, and none later. */
 const connectionLimit = 2;
@@ -92,8 +95,12 @@ class Lender {
   readonly #client: HiveClient;
   readonly #leaving = new AbortController();
   readonly #sockets = new Set<Socket>();
+  /** Of the sockets, those that lead to the helper. */
+  readonly #tunnels = new Set<Socket>();
   readonly #door: Server;
   #loaded = false;
+  #heardAt = 0;
+  #failures = 0;
   #address = "";
 
   constructor(helper: Helper, { model, clock }: BorrowingOptions, onLost: (error: RbeeError) => void) {
@@ -124,6 +131,8 @@ class Lender {
 
   loaded(): void {
     this.#loaded = true;
+    // It has just done its part; what it did not answer before was for want of room on the link.
+    this.#hear();
     this.#door.close();
   }
 
@@ -149,28 +158,43 @@ class Lender {
     });
   }
 
+  #hear(): void {
+    this.#heardAt = this.#clock.monotonic();
+    this.#failures = 0;
+  }
+
+  /** Bytes that have come from it or left for it; what waits here to be sent does not count. */
+  #moved(): number {
+    return [...this.#tunnels].reduce(
+      (sum, { bytesRead, bytesWritten, writableLength }) => sum + bytesRead + bytesWritten - writableLength,
+      0,
+    );
+  }
+
   async #watch(): Promise<void> {
     const { signal } = this.#leaving;
-    const { every, deadAfter } = helperWatchMs;
-    let heardAt = this.#clock.monotonic();
-    let failures = 0;
+    const { every, deadAfter, deadAfterInLoad } = helperWatchMs;
+    let movedBefore = 0;
+    this.#hear();
     while (!signal.aborted) {
       await this.#clock.sleep(every, signal);
       try {
         await this.#ask();
-        heardAt = this.#clock.monotonic();
-        failures = 0;
+        this.#hear();
       } catch (thrown) {
         if (signal.aborted) return;
         const { code, message } = toRbeeError(thrown);
-        failures += 1;
-        const silentMs = this.#clock.monotonic() - heardAt;
+        if (!this.#loaded && this.#moved() !== movedBefore) this.#hear();
+        this.#failures += 1;
+        const silentMs = this.#clock.monotonic() - this.#heardAt;
         if (code !== "hive_unreachable") this.#lost(`says: ${message}`);
         // One failure may be this machine's own, which slept or was too busy to listen.
-        else if (failures > 1 && silentMs >= deadAfter)
+        else if (this.#failures > 1 && silentMs >= (this.#loaded ? deadAfter : deadAfterInLoad))
           this.#lost(`has not answered for ${Math.round(silentMs / 1_000)} s`);
         else continue;
         return;
+      } finally {
+        movedBefore = this.#moved();
       }
     }
   }
@@ -182,6 +206,7 @@ class Lender {
     try {
       const { socket: outside, head } = await openTunnel(this.#helper, this.#leaving.signal);
       this.#sockets.add(outside);
+      this.#tunnels.add(outside);
       // As long as the worker wants the connection, only the other side can have ended it.
       outside.once("end", () => {
         if (!inside.readableEnded) this.#lost("ended the connection: what it computed with is gone");
@@ -189,7 +214,10 @@ class Lender {
       outside.once("error", () => {
         if (!inside.destroyed) this.#lost("is not connected any more");
       });
-      join(outside, inside, Buffer.alloc(0), () => this.#sockets.delete(outside));
+      join(outside, inside, Buffer.alloc(0), () => {
+        this.#sockets.delete(outside);
+        this.#tunnels.delete(outside);
+      });
       if (head.length > 0) inside.write(head);
     } catch (error) {
       if (!this.#leaving.signal.aborted) this.#lost(`says: ${toRbeeError(error).message}`);

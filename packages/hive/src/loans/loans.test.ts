@@ -128,6 +128,24 @@ describe("a loan", () => {
     await eventually("the connection is gone", () => socket.destroyed);
   });
 
+  it("is kept by what its borrower sends while it loads, for longer than later", async () => {
+    const clock = new ManualClock();
+    const { hive, grant, pid } = await lending({ clock });
+    const { socket } = await tunnelTo({ hive, grant });
+    let returned = 0;
+    socket.on("data", (part: Buffer) => (returned += part.length));
+    hive.loans.keep(grant.loan_id, false);
+    for (let time = 1; time <= 4; time += 1) {
+      clock.advance(silenceMs.inLoad - 2_000);
+      socket.write("x");
+      await eventually("it is back", () => returned === time);
+    }
+    expect(hive.loans.list()).toMatchObject([{ loaded: false, pid }]);
+    clock.advance(silenceMs.inLoad + 2_000);
+    await eventually("the process is gone", () => !alive(pid));
+    expect(hive.loans.list()).toEqual([]);
+  });
+
   it("ends when nobody uses it any more, or never did", async () => {
     const clock = new ManualClock();
     const lent = await lending({ clock });

@@ -31,8 +31,11 @@ export interface LoansOptions {
   readonly log: Logger;
 }
 
-/** The borrower has to be heard of at first, and then again and again; it asks once a second. */
-export const silenceMs = { before: 60_000, after: 10_000 } as const;
+/**
+ * The borrower has to be heard of at first, and then again and again; it asks once a second. While it sends its model
+ * it may not get through with that, so what it sends counts too; it gives up first itself.
+ */
+export const silenceMs = { before: 60_000, inLoad: 30_000, after: 10_000 } as const;
 /** How long a loan may be without a connection, at first and after one has gone. */
 export const unusedMs = { before: 300_000, after: 30_000 } as const;
 const lookEveryMs = 1_000;
@@ -173,6 +176,9 @@ export class Loans {
         tunnels.delete(outside);
         lent.usedAt = this.#options.clock.monotonic();
       });
+      outside.on("data", () => {
+        if (!lent.loan.loaded) lent.heardAt = this.#options.clock.monotonic();
+      });
     };
   }
 
@@ -216,7 +222,8 @@ export class Loans {
     for (const lent of [...this.#lent.values()]) {
       const { loan, server, tunnels } = lent;
       if (server === undefined) continue;
-      const silent = now - lent.heardAt > (lent.heard ? silenceMs.after : silenceMs.before);
+      const { before, inLoad, after } = silenceMs;
+      const silent = now - lent.heardAt > (lent.heard ? (loan.loaded ? after : inLoad) : before);
       const unused = tunnels.size === 0 && now - lent.usedAt > (lent.used ? unusedMs.after : unusedMs.before);
       if (!silent && !unused) continue;
       const { loan_id, model, borrower } = loan;

@@ -18,7 +18,7 @@ const longestEvent = 8 * 1024 * 1024;
 const eventOf = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
 /** What a server sends so that nobody takes it for dead. Its words stay out: ours mean something in such a line. */
 const signOfLife = ":\n\n";
-/** How long a connection may stay open after the end of its answer, to be used again. */
+/** How long a connection may stay open after the end of its answer. */
 const lingerMs = 1_000;
 
 type ToldCall = Pick<ReturnType<typeof callsOf>[number], "index" | "id" | "name">;
@@ -114,6 +114,7 @@ class Translation {
   }
 
   take(bytes: Uint8Array): string {
+    if (this.isDone) return "";
     this.isEmpty = false;
     this.#unread += bytes.length;
     this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
@@ -197,19 +198,6 @@ class Translation {
   }
 }
 
-/** Nothing more is wanted of it: its connection may end by itself, or is dropped. */
-function letGo(upstream: Upstream): void {
-  const timer = setTimeout(() => {
-    upstream.read(null);
-    upstream.abort();
-  }, lingerMs).unref();
-  const ended = () => {
-    clearTimeout(timer);
-  };
-  upstream.read({ data: () => undefined, end: ended, error: ended });
-  upstream.resume();
-}
-
 /**
  * A stream of somebody else's server as one of ours: the model by the name that was asked for, what was counted only
  * where the client wants it, and an error in the middle as an error event, after which nothing comes.
@@ -223,28 +211,33 @@ export function foreignStream(upstream: Upstream, ask: Ask, server: ForeignServe
     current = null;
     reader?.end();
   };
+  let lingering: NodeJS.Timeout | undefined;
+  const drop = () => {
+    over = true;
+    upstream.read(null);
+    upstream.abort();
+    finish();
+  };
   const inner: UpstreamReader = {
     data(chunk) {
       const text = translation.take(chunk);
       if (text !== "") current?.data(Buffer.from(text));
-      if (translation.fault !== null) {
-        over = true;
-        upstream.read(null);
-        upstream.abort();
-        finish();
-      } else if (translation.isDone) {
-        over = true;
-        letGo(upstream);
-        finish();
-      }
+      if (translation.fault !== null) drop();
+      else if (translation.isDone) lingering ??= setTimeout(drop, lingerMs).unref();
     },
     end() {
+      clearTimeout(lingering);
       // Nothing at all is told as such by whoever reads.
       const text = translation.isEmpty ? "" : translation.close();
       if (text !== "") current?.data(Buffer.from(text));
       finish();
     },
     error(cause) {
+      clearTimeout(lingering);
+      if (translation.isDone) {
+        finish();
+        return;
+      }
       const reader = current;
       current = null;
       reader?.error(cause);
@@ -267,6 +260,7 @@ export function foreignStream(upstream: Upstream, ask: Ask, server: ForeignServe
       upstream.resume();
     },
     abort() {
+      clearTimeout(lingering);
       upstream.abort();
     },
     counts: () => countsOf(translation.timings, translation.usage),

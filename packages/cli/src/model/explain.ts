@@ -24,7 +24,7 @@ function detail({ context, breaker, workers, evicts }: PlacementExplanation["hiv
   return [
     ...workers.map(
       ({ worker_id, state, device, requests, slots_total, context_length }) =>
-        `${worker_id} is ${state} on ${device}, ${requests} of ${slots_total ?? "?"} slots in use` +
+        `${worker_id} is ${state}${device === null ? "" : ` on ${device}`}, ${requests} of ${slots_total ?? "?"} slots in use` +
         (context_length === null ? "" : `, ${context_length} tokens of context each`),
     ),
     ...(context === null || workers.length > 0 ? [] : [context.message]),

@@ -95,6 +95,16 @@ describe("rbee worker stop", () => {
     expect(jobs[0]?.request).toEqual({ operation: "worker_stop", hive_id: hiveId, worker_id: "worker:a1b2c3" });
   });
 
+  it("by a model means the household's own worker, not a server that somebody else runs", async () => {
+    const external = { kind: "ollama" as const, name: "Ollama", address: null, model: "bee-tiny" };
+    serveWorkers(worker({ worker_id: "worker:ext-1", engine: "external", external }), worker());
+    const jobs = serveJobs(queen, (job) => {
+      job.tell(result("succeeded"));
+    });
+    expect((await place.rbee(["worker", "stop", "bee-tiny"])).exitCode).toBe(0);
+    expect(jobs[0]?.request).toMatchObject({ worker_id: "worker:a1b2c3" });
+  });
+
   it("that could mean several says which, and stops none", async () => {
     serveWorkers(worker(), worker({ worker_id: "worker:b" }));
     const { exitCode, error } = await place.rbee(["worker", "stop", "bee-tiny"]);

@@ -36,6 +36,8 @@ export interface ExternalServer {
   readonly url: string;
   readonly asked: readonly Asked[];
   models: string[];
+  /** Whether it says that it is an Ollama. */
+  isOllama: boolean;
   misbehaves: Misbehaviour | null;
   /** Milliseconds between two words. */
   paceMs: number;
@@ -65,13 +67,13 @@ class SmallServer implements ExternalServer {
   misbehaves: Misbehaviour | null = null;
   paceMs = 0;
   answering = 0;
-  readonly #ollama: boolean;
+  isOllama: boolean;
   #server: Server | undefined;
   #port = 0;
 
   constructor(models: readonly string[], ollama: boolean) {
     this.models = [...models];
-    this.#ollama = ollama;
+    this.isOllama = ollama;
   }
 
   get url(): string {
@@ -137,7 +139,7 @@ class SmallServer implements ExternalServer {
   }
 
   #tell(path: string, response: ServerResponse): void {
-    if (path === "/api/version" && this.#ollama) json(response, { version: "0.9.1" });
+    if (path === "/api/version" && this.isOllama) json(response, { version: "0.9.1" });
     else if (path === "/v1/models")
       json(response, {
         object: "list",

@@ -108,6 +108,8 @@ export function fleetModels(hives: readonly HiveState[], namesOf: NamesOf): Flee
     const server = { kind, name, hive_id: hiveId };
     const known = models.get(id);
     if (known !== undefined) {
+      // Of two servers that have one name people see one.
+      if (known.external?.some((one) => one.kind === kind && one.name === name && one.hive_id === hiveId)) return;
       Object.assign(known, { external: [...(known.external ?? []), server], state: "loaded", load_progress: null });
       return;
     }

@@ -17,8 +17,11 @@ import {
   foreignRefusal,
   foreignServer,
   foreignStream,
+  foreignUnstreamed,
   foreignWhole,
   noAnswerOf,
+  noEndOf,
+  stalledOf,
   type ForeignServer,
 } from "./foreign/index.ts";
 import type { FreshWorkers } from "./fleet-view.ts";
@@ -39,6 +42,8 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set([
 ]);
 /** Waits before a worker that is full or draining is asked again. */
 const busyWaitsMs = [1_000, 2_000, 4_000];
+/** Somebody else's server that says that it is loading is not asked again sooner, whatever it says. */
+const leastLoadingWaitMs = 250;
 const settleMs = 200;
 const lookEveryMs = 1_000;
 /** What the whole answers of a worker hold, one or the other. */
@@ -70,6 +75,8 @@ export interface AnswerParts {
   works: (worker: WorkerView) => boolean;
   /** How long an answer may give no sign of life, in milliseconds. */
   stallMs: number;
+  /** How long somebody else's server, of which nobody knows whether it works, may take to begin its answer. */
+  externalLimitMs: number;
   loadWaitMs: number;
 }
 
@@ -137,11 +144,13 @@ interface Wait {
 
 /**
  * Watches over what a connection alone cannot tell: that the client left, that its hive went down, or that the worker
- * has nothing to do and the answer is lost. How long a worker may compute is not limited.
+ * has nothing to do and the answer is lost. How long a worker may compute is not limited, but for servers of others:
+ * whether those compute is not known.
  */
 function watchedWait(
-  { active, works, stallMs }: AnswerParts,
+  { active, works, stallMs, externalLimitMs }: AnswerParts,
   worker: WorkerView,
+  foreign: ForeignServer | null,
   client: AbortSignal,
   exchange: Exchange,
 ): Wait {
@@ -156,14 +165,17 @@ function watchedWait(
   };
   const entry: ActiveRelay = { hiveId: worker.hiveId, lastByteAt: () => Number.NEGATIVE_INFINITY, fail };
   active.add(entry);
+  const begunAt = workedAt;
+  const isExternal = foreign !== null && worker.external !== undefined;
   const timer = setInterval(
     () => {
       const now = performance.now();
-      if (works(worker)) workedAt = now;
+      if (isExternal && now - begunAt >= externalLimitMs) fail(stalledOf(foreign, externalLimitMs));
+      else if (works(worker)) workedAt = now;
       else if (now - workedAt >= stallMs)
         fail(new RbeeError("worker_stalled", `The worker has not worked on this answer for ${stallMs / 1000} s.`));
     },
-    Math.min(lookEveryMs, stallMs),
+    Math.min(lookEveryMs, stallMs, isExternal ? externalLimitMs : lookEveryMs),
   ).unref();
   if (client.aborted) onLeft();
   else client.addEventListener("abort", onLeft, { once: true });
@@ -180,7 +192,7 @@ function watchedWait(
 /** No whole answer is longer. */
 const longestWhole = 256 * 1024 * 1024;
 
-function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
+function readWhole(upstream: Upstream, hiveName: string, foreign: ForeignServer | null): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -191,13 +203,14 @@ function readWhole(upstream: Upstream, hiveName: string): Promise<string> {
         if (bytes <= longestWhole) return;
         upstream.read(null);
         upstream.abort();
-        reject(noAnswer(hiveName));
+        reject(foreign === null ? noAnswer(hiveName) : noAnswerOf(foreign));
       },
       end() {
         resolve(Buffer.concat(chunks).toString("utf8"));
       },
       error(cause) {
-        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+        const broke = new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause });
+        reject(foreign === null ? broke : noEndOf(foreign));
       },
     });
   });
@@ -218,14 +231,19 @@ async function attempt(
   const { connection, exchange, foreign } = send(parts, worker, { ask, user, requestId, leave });
   log.at(worker.hiveId);
   seated?.(worker);
-  const wait = watchedWait(parts, worker, signal, exchange);
+  const wait = watchedWait(parts, worker, foreign, signal, exchange);
   const sentAt = performance.now();
   try {
     const accepted = await exchange.accepted;
-    if (!accepted.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json"))
-      throw foreign === null ? noAnswer(connection.name) : noAnswerOf(foreign);
+    if (!accepted.contentType.startsWith(ask.stream ? "text/event-stream" : "application/json")) {
+      if (foreign === null) throw noAnswer(connection.name);
+      // Some say 200 and then that it did not work.
+      throw accepted.contentType.startsWith("application/json")
+        ? foreignUnstreamed(await readWhole(accepted, connection.name, foreign), foreign)
+        : noAnswerOf(foreign);
+    }
     if (!ask.stream) {
-      const said = await readWhole(accepted, connection.name);
+      const said = await readWhole(accepted, connection.name, foreign);
       const { text, counts } =
         foreign === null ? { text: said, counts: countsOf(said, connection.name) } : foreignWhole(said, ask, foreign);
       leave(actualCost(counts));
@@ -363,8 +381,13 @@ export async function answer(parts: AnswerParts, request: Attempt): Promise<Repl
       const wait = error.code === "worker_busy" ? busyWaits.shift() : undefined;
       if (wait !== undefined) await delay(wait, undefined, { signal });
       else if (error.code === "model_loading" && performance.now() < loadDeadline) {
-        avoid.add(worker.workerId);
         parts.fresh.forget(worker.workerId);
+        if (worker.external === undefined) avoid.add(worker.workerId);
+        else {
+          // No hive tells when it is ready: it counts as ready all the while.
+          const asked = Math.max((error.retryAfterS ?? 2) * 1_000, leastLoadingWaitMs);
+          await delay(Math.max(0, Math.min(asked, loadDeadline - performance.now())), undefined, { signal });
+        }
       } else if ((elsewhere.has(error.code) || lacksModel(worker, error)) && !failedOver) {
         failedOver = true;
         avoid.add(worker.workerId);

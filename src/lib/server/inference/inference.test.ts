@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import { RbeeError, streamErrorEvent, type ChatRequest, type HealthTransition, type WorkerState } from "@rbee/contract";
+import {
+  RbeeError,
+  streamErrorEvent,
+  type ChatRequest,
+  type HealthTransition,
+  type WorkerState,
+  type WorkerTelemetry,
+} from "@rbee/contract";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHives } from "#lib/server/hives/index.ts";
 import { createModels } from "#lib/server/models/index.ts";
@@ -103,7 +110,13 @@ async function startHive(parks: boolean) {
 }
 
 async function household(
-  options: { loadWaitMs?: number; queueLimit?: number; stallMs?: number; parks?: boolean } = {},
+  options: {
+    loadWaitMs?: number;
+    queueLimit?: number;
+    stallMs?: number;
+    externalLimitMs?: number;
+    parks?: boolean;
+  } = {},
 ) {
   const hive = await startHive(options.parks ?? false);
   const agent = hiveAgent();
@@ -140,6 +153,7 @@ async function household(
     loadWaitMs: options.loadWaitMs ?? 5_000,
     queueLimit: options.queueLimit ?? 100,
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+    ...(options.externalLimitMs === undefined ? {} : { externalLimitMs: options.externalLimitMs }),
     keyName: () => "laptop",
     parkingKey: (userId) => `key of ${userId}`,
     record: (entry) => usage.push(entry),
@@ -160,8 +174,8 @@ async function household(
     api_version: "v1",
   };
   await hives.enroll({ ...joining, port }, "127.0.0.1");
-  const beat = () => {
-    hives.heartbeat(heartbeat(hiveId, { port }), secret, "127.0.0.1");
+  const beat = (workers: WorkerTelemetry[] = []) => {
+    hives.heartbeat(heartbeat(hiveId, { port, workers }), secret, "127.0.0.1");
   };
   beat();
   await eventually(() => inference.models(person()).data.length > 0);
@@ -179,7 +193,7 @@ async function household(
   const hiveGoesDown = () => {
     for (const listener of listeners) listener({ ts: 0, hive_id: hiveId, name: "attic", from: "degraded", to: "down" });
   };
-  return { hive, hives, models, inference, usage, client, ann, chat, hiveGoesDown };
+  return { hive, hives, models, inference, usage, client, ann, chat, beat, hiveGoesDown };
 }
 
 const textOf = async (answer: Promise<Response>) => (await answer).text();
@@ -462,5 +476,89 @@ describe("more requests than slots", () => {
     client.abort();
     await waits;
     expect(inference.queue(admin).data).toEqual([]);
+  });
+});
+
+describe("a chat with a server that somebody else runs", () => {
+  const external: WorkerTelemetry = {
+    ...{ worker_id: "worker:ext-1", model: "bee", engine: "external", backend: null, device: null, state: "ready" },
+    ...{ pid: null, load_progress: null, context_length: null, slots_total: null, slots_busy: null, queued: null },
+    ...{ uptime_s: 1, tokens_per_s: null, idle_s: null, stops_in_s: null, restarts: 0, error: null },
+    ...{ rss_mb: null, vram_mb: null, cpu_pct: null },
+    external: { kind: "llama-server", name: "wasps", address: null, model: "bee" },
+  };
+  const say =
+    (status: number, body: string, headers: Record<string, string> = {}): ChatHandler =>
+    (_, response) =>
+      void response
+        .writeHead(status, { "x-rbee-worker": "1", "content-type": "application/json", ...headers })
+        .end(body);
+  const withServer = async (options: Parameters<typeof household>[0] = {}) => {
+    const made = await household(options);
+    made.beat([external]);
+    return made;
+  };
+
+  it("that is still loading is asked again at the pace of people, not in a tight loop", async () => {
+    const { chat, hive } = await withServer();
+    const readyAt = performance.now() + 600;
+    const loading: ChatHandler = (request, response, id) => {
+      if (performance.now() > readyAt) answerWell(request, response, id);
+      else {
+        hive.state.chats.push(loading);
+        say(503, '{"error":{"message":"Loading model"}}', { "retry-after": "0" })(request, response, id);
+      }
+    };
+    hive.state.chats = [loading];
+    expect(await textOf(chat())).toContain('"content":"Hel"');
+    expect(hive.state.asked.length).toBeLessThan(6);
+    expect(hive.state.spawned).toBe(0);
+  });
+
+  it("that never begins its answer ends at its limit, and its seat is free", async () => {
+    const { chat, hive, inference } = await withServer({ externalLimitMs: 50 });
+    hive.state.chats = [() => {}, () => {}];
+    for (const stream of [true, false])
+      await expect(chat({ stream })).rejects.toMatchObject({
+        code: "worker_stalled",
+        message: expect.stringContaining("wasps on attic") as string,
+      });
+    await eventually(() => hive.state.aborted === 2);
+    expect(inference.requests().running).toBe(0);
+  });
+
+  it("whose refusal never ends is told with what had come of it", async () => {
+    const { chat, hive } = await withServer();
+    hive.state.chats = [
+      (_, response) =>
+        void response.writeHead(400, { "x-rbee-worker": "1" }).write(`no such colour ${"x".repeat(100_000)}`),
+    ];
+    await expect(chat()).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("no such colour") as string,
+    });
+    await eventually(() => hive.state.aborted === 1);
+  });
+
+  it("that has lost the model is left for the household's own copy", async () => {
+    const { chat, hive } = await withServer();
+    hive.state.chats = [say(404, '{"error":{"message":"model bee not found"}}')];
+    expect(await textOf(chat())).toBe(good);
+    expect(hive.state.asked).toEqual(["worker:ext-1", "worker:1"]);
+  });
+
+  it("that breaks off is blamed itself, not the machine's hive", async () => {
+    const { chat, hive, beat } = await withServer();
+    // What fails there is asked once more elsewhere.
+    beat([external, { ...external, worker_id: "worker:ext-2" }]);
+    const half: ChatHandler = (_, response) =>
+      void response
+        .writeHead(200, { "content-type": "application/json" })
+        .write('{"choices":', () => response.destroy());
+    hive.state.chats = [half, half];
+    await expect(chat({ stream: false })).rejects.toMatchObject({
+      code: "worker_crashed",
+      message: expect.stringContaining("wasps on attic ended its answer") as string,
+    });
   });
 });

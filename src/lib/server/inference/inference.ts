@@ -28,6 +28,7 @@ import { toldTo } from "./told-to.ts";
 import { createSend } from "./upstream.ts";
 
 const defaultStallMs = 60_000;
+const defaultExternalLimitMs = 10 * 60_000;
 /** A hive counts as down after this silence; an answer that still gets bytes is left alone. */
 const deadAfterMs = 10_000;
 /** Workers come and go without telling those who wait for one. */
@@ -56,6 +57,8 @@ export interface InferenceOptions {
   queueLimit: number;
   /** Longest silence of an answer, in milliseconds; a minute unless a test says otherwise. */
   stallMs?: number;
+  /** How long a server of others may take to begin an answer, in milliseconds; ten minutes unless a test says otherwise. */
+  externalLimitMs?: number;
   keyName: (keyId: string) => string | null;
   /** What a person's conversations are encrypted with where a hive keeps them; null for nobody that is known. */
   parkingKey: (userId: string) => string | null;
@@ -89,7 +92,7 @@ function toModel(model: FleetModel, hiveName: (hiveId: string) => string): z.inf
 }
 
 export function createInference(options: InferenceOptions): InferenceService {
-  const { hives, agent, log, now, stallMs = defaultStallMs } = options;
+  const { hives, agent, log, now, stallMs = defaultStallMs, externalLimitMs = defaultExternalLimitMs } = options;
   const inFlight = createInFlight();
   const active = new Set<ActiveRelay>();
   /** Requests whose answer has not begun. */
@@ -182,6 +185,7 @@ export function createInference(options: InferenceOptions): InferenceService {
           active,
           works,
           stallMs,
+          externalLimitMs,
           loadWaitMs: options.loadWaitMs,
         },
         { ask: request, user: person.user, lane, where, signal: ending.signal, requestId, log: entry, seated },

@@ -98,6 +98,17 @@ describe("placement", () => {
     });
   });
 
+  it("asks a server of others that just failed only once more, when there is nothing else", () => {
+    const source = { kind: "ollama" as const, name: "Ollama", address: null, model: "bee" };
+    const failed = worker({ workerId: "worker:ext-1", engine: "external", external: source, slotsTotal: null });
+    const avoid = new Set([failed.workerId]);
+    expect(place({ model: "bee", avoid }, fleet(hive({ workers: [failed] })))).toMatchObject({ kind: "load" });
+    expect(place({ model: "bee", avoid }, fleet(hive({ models: [], workers: [failed] })))).toEqual({
+      kind: "wait",
+      worker: failed,
+    });
+  });
+
   it("refuses with both numbers when memory is short", () => {
     expect(place(request, fleet(hive({ freeMb: { ram: 100 } })))).toMatchObject({
       kind: "refuse",

@@ -132,12 +132,32 @@ function existing(request: PlacementRequest, hives: readonly HiveView[]): Placem
     (candidate) => [degraded.has(candidate.hiveId) ? 1 : 0, ownFirst(candidate), load(candidate), candidate.workerId],
   );
   if (worker !== undefined) return { kind: "use", worker };
+  // A server of others that failed is as it was: its hive knows no better, so whatever else there is comes first.
   const awaited = best(
-    workers.filter((candidate) => coming(candidate) || (answering(candidate) && avoided(candidate))),
+    workers.filter(
+      (candidate) =>
+        coming(candidate) || (answering(candidate) && avoided(candidate) && candidate.external === undefined),
+    ),
     (candidate) => [avoided(candidate) ? 1 : 0, candidate.workerId],
   );
   return awaited === undefined ? undefined : { kind: "wait", worker: awaited };
 }
+
+/** A server of others that failed this request before: the last that is asked again. */
+const failedExternal = (request: PlacementRequest, hives: readonly HiveView[]): WorkerView | undefined =>
+  best(
+    hives
+      .flatMap((hive) => hive.workers)
+      .filter(
+        (worker) =>
+          worker.model === request.model &&
+          worker.external !== undefined &&
+          answering(worker) &&
+          request.avoid?.has(worker.workerId) === true &&
+          suits(worker, request),
+      ),
+    ({ workerId }) => [workerId],
+  );
 
 /** The hives that a request leaves to choose from. */
 const inQuestion = (request: Where, { hives }: FleetView): readonly HiveView[] =>
@@ -163,7 +183,9 @@ export function place(request: PlacementRequest, fleet: FleetView): Placement {
   const hives = inQuestion(request, fleet);
   const found = request.another === true ? undefined : existing(request, hives.filter(usable));
   if (found !== undefined) return found;
-  return isSpread(request, fleet) ? placeSpread(request, fleet) : placeNew(request, consider(request, fleet));
+  const placed = isSpread(request, fleet) ? placeSpread(request, fleet) : placeNew(request, consider(request, fleet));
+  const last = placed.kind === "refuse" ? failedExternal(request, hives.filter(usable)) : undefined;
+  return last === undefined ? placed : { kind: "wait", worker: last };
 }
 
 /** Where a model goes that the household wants on several hives: on all of them, or on those that are left if it fits. */

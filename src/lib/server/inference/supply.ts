@@ -47,6 +47,12 @@ export interface Supply {
   stop(): void;
 }
 
+/** The household as if nobody else ran servers on its machines. */
+const withoutOthers = ({ hives, ...rest }: FleetView): FleetView => ({
+  ...rest,
+  hives: hives.map((hive) => ({ ...hive, workers: hive.workers.filter(({ external }) => external === undefined) })),
+});
+
 export function createSupply(options: SupplyOptions): Supply {
   const { hives, inFlight, log, now, loadWaitMs } = options;
   const decided = options.models;
@@ -114,7 +120,7 @@ export function createSupply(options: SupplyOptions): Supply {
     models: () => decided.preloads(),
     spreads: () => decided.spreads(),
     // Nobody asked for it yet, so nobody makes room for it.
-    place: (model) => place({ ...requestFor(model), mayEvict: false }, fleet()),
+    place: (model) => place({ ...requestFor(model), mayEvict: false }, withoutOthers(fleet())),
     refusal: (model, placement) => refusal({ model }, placement, modelIds()),
     returned: (hiveId) => {
       fresh.forgetHive(hiveId);

@@ -176,10 +176,16 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#settle.resolve(this.#answer);
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#answer !== undefined) this.#answer.take(chunk);
-    else if (this.#refused !== undefined && bytesIn(this.#refused.parts) < longestRefusal)
-      this.#refused.parts.push(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#answer !== undefined) {
+      this.#answer.take(chunk);
+      return;
+    }
+    if (this.#refused === undefined) return;
+    this.#refused.parts.push(chunk);
+    if (bytesIn(this.#refused.parts) < longestRefusal) return;
+    this.#refuse();
+    controller.abort(new Error("no error is as long"));
   }
 
   onResponseEnd(): void {
@@ -187,6 +193,10 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
       this.#answer.finish(null);
       return;
     }
+    this.#refuse();
+  }
+
+  #refuse(): void {
     const { status = 0, retryAfter, parts = [], byWorker = false } = this.#refused ?? {};
     const told = { status, retryAfter, text: Buffer.concat(parts).toString("utf8") };
     const foreign = byWorker ? this.#refusalOf?.(told) : undefined;

@@ -55,6 +55,9 @@ describe("where servers are looked for", () => {
     ]);
     expect(targetsOf("auto,mine=http://127.0.0.1:8000")).toHaveLength(4);
     expect(targetsOf("auto,mine=http://127.0.0.1:8000")).toContainEqual({ url: "http://127.0.0.1:8000", name: "mine" });
+    const byOtherNames = targetsOf("auto,mine=http://localhost:11434,http://[::1]:8000/v1");
+    expect(byOtherNames).toHaveLength(4);
+    expect(byOtherNames[0]).toEqual({ url: "http://localhost:11434", name: "mine" });
   });
 });
 
@@ -128,6 +131,17 @@ describe("a server of somebody else", () => {
     expect(states()).toEqual([["wasp", "ready"]]);
     expect(servers.workers()[0]?.id).toBe(id);
     expect(lines).toHaveLength(3);
+  });
+
+  it("that did not say at first what it is, is asked again", async () => {
+    const slow = await server(["wasp"], { ollama: false });
+    const { servers, later } = watch(slow.url);
+    await later(0);
+    expect(servers.describe()[0]?.kind).toBe("openai-compatible");
+    slow.isOllama = true;
+    await later(5_000);
+    expect(servers.describe()).toMatchObject([{ kind: "ollama", name: "Ollama", models: ["wasp"] }]);
+    expect(servers.workers()[0]?.facts()).toMatchObject({ state: "ready", external: { kind: "ollama" } });
   });
 
   it("that hangs is doubted first and gone within ten seconds", async () => {

@@ -20,6 +20,8 @@ export interface ServerOptions {
 const missesUntilGone = 2;
 /** While it has requests of ours, silence to other questions counts as work for this long. */
 const workingSilenceMs = 60_000;
+/** So often it is asked again what it is while it did not tell. */
+const mostIdentifications = 12;
 const connectLimitMs = 3_000;
 
 /** An address and what answers there: nothing, or a server with its models as workers. */
@@ -28,6 +30,7 @@ export class WatchedServer {
   readonly #workers = new Map<string, ExternalWorker>();
   #identity: Identity | null = null;
   #pool: Pool | undefined;
+  #identified = 0;
   #misses = 0;
   #seenAt = 0;
   #looking: Promise<void> | undefined;
@@ -99,11 +102,21 @@ export class WatchedServer {
     }
     this.#misses = 0;
     this.#seenAt = this.#options.clock.monotonic();
-    const isNew = this.#identity === null;
-    this.#identity ??= await identify(this.#options.target, sight.models);
+    const before = this.#identity;
+    // One that was slow to answer may not have told all of what it is.
+    const isVague = before?.kind === "openai-compatible" && this.#identified < mostIdentifications;
+    if (before === null || isVague) await this.#identify(sight.models);
     if (this.#identity === null) return;
     this.#take(sight.models);
-    if (isNew) this.#announce(this.#identity);
+    if (before?.kind !== this.#identity.kind) this.#announce(this.#identity);
+  }
+
+  async #identify(models: readonly ToldModel[]): Promise<void> {
+    const before = this.#identity;
+    this.#identified = before === null ? 1 : this.#identified + 1;
+    this.#identity = await identify(this.#options.target, models);
+    // They are known by what they were taken for.
+    if (before !== null && this.#identity?.kind !== before.kind) this.#workers.clear();
   }
 
   #missed(sight: Exclude<Sight, { readonly kind: "models" }>): void {

@@ -11,13 +11,16 @@ export interface Target {
 /** Ollama, vLLM, LM Studio and llama-server, when nobody moved them. */
 const usualPorts = [11434, 8000, 1234, 8080];
 
+/** The same for every name that this machine has for itself. */
+function placeOf(url: string): string {
+  const place = new URL(url);
+  if (place.hostname === "localhost" || place.hostname === "[::1]") place.hostname = "127.0.0.1";
+  return place.href;
+}
+
 /** What to look at, each address once; a name that somebody gave counts. */
 export function targetsOf(setting: string): Target[] {
   const { usual, named } = externalServersOf(setting) ?? { usual: false, named: [] };
-  const targets = new Map<string, Target>();
-  if (usual)
-    for (const port of usualPorts)
-      targets.set(`http://127.0.0.1:${port}`, { url: `http://127.0.0.1:${port}`, name: null });
-  for (const { url, name } of named) targets.set(url, { url, name });
-  return [...targets.values()];
+  const usually = usual ? usualPorts.map((port) => ({ url: `http://127.0.0.1:${port}`, name: null })) : [];
+  return [...new Map([...usually, ...named].map((target) => [placeOf(target.url), target])).values()];
 }

@@ -109,11 +109,11 @@ export function countsOf(timings: Timings | undefined | null, usage: Usage | nul
   return { cache_n: cached, prompt_n: usage.prompt_tokens - cached, predicted_n: usage.completion_tokens };
 }
 
-/** Why an answer ended, by one of the three names that there are. */
-export function finishOf(reason: string | null | undefined): "stop" | "length" | "tool_calls" | null {
+/** Why an answer ended, by one of the three names that there are. Some say `stop` after calls of tools. */
+export function finishOf(reason: string | null | undefined, hasCalls = false): "stop" | "length" | "tool_calls" | null {
   if (reason === null || reason === undefined || reason === "") return null;
   if (reason === "length" || reason === "tool_calls") return reason;
-  return reason === "function_call" ? "tool_calls" : "stop";
+  return reason === "function_call" || hasCalls ? "tool_calls" : "stop";
 }
 
 /** The stop string that ended an answer, where the server tells it. */
@@ -129,9 +129,9 @@ export const thoughtOf = ({ reasoning_content, reasoning }: Said): { reasoning_c
 
 /** Tools that are called: OpenAI's arguments are text. */
 export const callsOf = ({ tool_calls: calls }: Said) =>
-  (calls ?? []).map(({ index, id, function: { name, arguments: args } }, position) => ({
-    index: index ?? position,
-    id: id ?? undefined,
+  (calls ?? []).map(({ index, id, function: { name, arguments: args } }) => ({
+    index,
+    id: id === null || id === "" ? undefined : id,
     name: name ?? undefined,
     arguments:
       typeof args === "string" || args === null || args === undefined ? (args ?? undefined) : JSON.stringify(args),

@@ -1,9 +1,16 @@
 import { RbeeError, streamErrorEvent } from "@rbee/contract";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Ask } from "../asks.ts";
 import { createMeter } from "../metering.ts";
 import type { Upstream, UpstreamReader } from "../upstream.ts";
-import { foreignAsk, foreignRefusal, foreignStream, foreignWhole, type ForeignServer } from "./index.ts";
+import {
+  foreignAsk,
+  foreignRefusal,
+  foreignStream,
+  foreignUnstreamed,
+  foreignWhole,
+  type ForeignServer,
+} from "./index.ts";
 
 const ollama: ForeignServer = { engine: "external", kind: "ollama", name: "Ollama on attic", model: "org/wasp" };
 const vllm: ForeignServer = { ...ollama, kind: "vllm", name: "vLLM on attic" };
@@ -22,11 +29,12 @@ const ask = (body: object = {}, path = "/v1/chat/completions"): Ask => ({
 const messages = [{ role: "user", content: "hi" }];
 
 describe("a request to a server that is not ours", () => {
-  it("names the model as the server does, and leaves out nulls, what has no effect, and samplers it does not know", () => {
+  it("names the model as the server does, and leaves out nulls, what has no effect, and samplers that are as usual", () => {
     const { body } = foreignAsk(
       ask({
         ...{ messages, stream: true, temperature: null, store: false, metadata: { a: "b" }, user: "u" },
-        ...{ max_completion_tokens: 9, top_k: 4, min_p: 0.1, repeat_penalty: 1.1, n: 1 },
+        ...{ max_completion_tokens: 9, top_k: 40, min_p: 0, repeat_penalty: 1.1, n: 1 },
+        ...{ logprobs: false, tools: [{ type: "function" }], tool_choice: "none" },
       }),
       ollama,
     );
@@ -48,6 +56,12 @@ describe("a request to a server that is not ours", () => {
     ["grammar", ollama, ask({ messages, grammar: "root" })],
     ["grammar", vllm, ask({ messages, grammar: "root" })],
     ["n", ollama, ask({ messages, n: 2 })],
+    ["top_k", ollama, ask({ messages, top_k: 4 })],
+    ["min_p", { ...ollama, kind: "openai-compatible" }, ask({ messages, min_p: 0.1 })],
+    ["repeat_penalty", { ...ollama, kind: "openai-compatible" }, ask({ messages, repeat_penalty: 1.1 })],
+    ["tool_choice", ollama, ask({ messages, tool_choice: "required" })],
+    ["tool_choice", ollama, ask({ messages, tool_choice: { type: "function", function: { name: "f" } } })],
+    ["logprobs", ollama, ask({ messages, logprobs: true })],
     ["suffix", llama, ask({ prompt: "a", suffix: "b" }, "/v1/completions")],
     ["model", ollama, ask({ content: "a" }, "/v1/tokenize")],
   ])("is refused by name for what would silently be missing: %s", (param, server, asked) => {
@@ -138,11 +152,13 @@ describe("a whole answer of a server that is not ours", () => {
     for (const text of ["<h1>", "{}", '{"choices":[]}', '{"choices":[{"message":7}]}', "null"])
       expect(() => foreignWhole(text, ask(), ollama)).toThrow(expect.objectContaining({ code: "worker_crashed" }));
     expect(() => foreignWhole('{"error":"out of memory"}', ask(), ollama)).toThrow(/out of memory/u);
+    expect(foreignUnstreamed('{"error":"out of memory"}', ollama).message).toContain("out of memory");
+    expect(foreignUnstreamed('{"choices":[]}', ollama).message).toContain("no answer of a model");
   });
 });
 
 /** Sends pieces through a foreign stream and gives what comes out. */
-function streamed(pieces: readonly string[], asked = ask({ stream: true })) {
+function streamed(pieces: readonly string[], asked = ask({ stream: true }), closes = true) {
   let reader: UpstreamReader | null = null;
   const state = { aborted: false, ended: false };
   const upstream: Upstream = {
@@ -163,9 +179,9 @@ function streamed(pieces: readonly string[], asked = ask({ stream: true })) {
   });
   const current = () => reader;
   for (const piece of pieces) current()?.data(Buffer.from(piece));
-  current()?.end();
+  if (closes) current()?.end();
   const events = text.split("\n\n").flatMap((event) => (event === "" ? [] : [event.replace(/^data: /u, "")]));
-  return { events, meter, counts: stream.counts(), ...state };
+  return { events, meter, counts: stream.counts(), ...state, isAborted: () => state.aborted };
 }
 
 const chunk = (fields: object, rest: object = {}) =>
@@ -236,5 +252,65 @@ describe("a stream of a server that is not ours", () => {
     expect(JSON.parse(events[0] ?? "")).toMatchObject({
       choices: [{ delta: { tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "f" } }] } }],
     });
+  });
+
+  it("passes signs of life on while a prompt is read, and never a stranger's words in them", () => {
+    const { events, meter } = streamed([
+      ": prompt 1+2\n\n",
+      ":\n\n",
+      chunk({ delta: { content: "a" } }),
+      "data: [DONE]\n\n",
+    ]);
+    expect([events.slice(0, 2), events.length]).toEqual([[":", ":"], 4]);
+    expect(meter.counted).toMatchObject({ cache_n: 0, prompt_n: 0, predicted_n: 1 });
+    const padded = streamed([
+      `:${"x".repeat(9 * 1024 * 1024)}\n\n`,
+      chunk({ delta: { content: "a" } }),
+      "data: [DONE]\n\n",
+    ]);
+    expect(padded.meter.done).toBe(true);
+  });
+
+  it("is over at its [DONE], though the connection stays open, and is dropped a moment later", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { ended, aborted, isAborted } = streamed(
+      [chunk({ delta: { content: "a" } }), "data: [DONE]\n\n"],
+      ask({ stream: true }),
+      false,
+    );
+    expect([ended, aborted]).toEqual([true, false]);
+    vi.advanceTimersByTime(1_000);
+    expect(isAborted()).toBe(true);
+  });
+
+  it("may end without a last blank line, but not in the middle of an event", () => {
+    expect(streamed([chunk({ delta: { content: "a" } }), "data: [DONE]"]).events.at(-1)).toBe("[DONE]");
+    const { events } = streamed([chunk({ delta: { content: "a" } }), 'data: {"choices":[{"del']);
+    expect(events.at(-1)).toContain("ended its answer before it was complete");
+  });
+
+  it("may say in every piece that there is no error", () => {
+    const { events, meter } = streamed([chunk({ delta: { content: "a" } }, { error: null }), "data: [DONE]\n\n"]);
+    expect([events.length, meter.done]).toEqual([2, true]);
+  });
+
+  it("keeps calls of tools apart that come one by one without numbers, and ends for them", () => {
+    const call = (id: string | undefined, name: string | undefined, args: string) =>
+      chunk({ delta: { tool_calls: [{ ...(id === undefined ? {} : { id }), function: { name, arguments: args } }] } });
+    const { events } = streamed([
+      ...[call("a", "f", "{}"), call("b", "g", '{"x"'), call("b", undefined, ":1"), call(undefined, undefined, "}")],
+      ...[chunk({ delta: {}, finish_reason: "stop" }), "data: [DONE]\n\n"],
+    ]);
+    const choices = events.slice(0, -1).map(
+      (event) =>
+        (
+          JSON.parse(event) as {
+            choices: [{ delta: { tool_calls?: { index: number }[] }; finish_reason: string | null }];
+          }
+        ).choices[0],
+    );
+    expect(choices.map(({ delta }) => delta.tool_calls?.[0]?.index)).toEqual([0, 1, 1, 1, undefined]);
+    expect(choices.at(-1)?.finish_reason).toBe("tool_calls");
   });
 });

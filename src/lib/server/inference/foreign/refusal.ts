@@ -88,6 +88,13 @@ export function foreignRefusal({ status, text, retryAfter }: Told, server: Forei
   });
 }
 
+/** Whether what somebody else's server said is an error. Some say that there is none. */
+export function tellsError(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { error, object } = value as { error?: unknown; object?: unknown };
+  return (error !== undefined && error !== null) || object === "error";
+}
+
 /** What a hive says itself at the end of a stream that was cut off. No other server uses these words as codes. */
 const toldByHive: ReadonlySet<string> = new Set<ErrorCode>(["worker_crashed", "worker_busy", "worker_stalled"]);
 
@@ -120,4 +127,22 @@ export const noAnswerOf = ({ name, engine }: ForeignServer): RbeeError =>
   new RbeeError("worker_crashed", `${name} answered something that is no answer of a model.`, {
     details: { engine, server: name },
     suggestion: "Check that what runs at that address is a server of models.",
+  });
+
+/** Somebody else's server answered a request for a stream with one piece of JSON: what it complains of there, if it does. */
+export function foreignUnstreamed(text: string, server: ForeignServer): RbeeError {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  return tellsError(value) ? foreignFault(value, server) : noAnswerOf(server);
+}
+
+/** Somebody else's server has not begun an answer for so long, in milliseconds, that it will not. */
+export const stalledOf = ({ name, engine }: ForeignServer, limitMs: number): RbeeError =>
+  new RbeeError("worker_stalled", `${name} has given no answer for ${Math.round(limitMs / 60_000)} minutes.`, {
+    details: { engine, server: name },
+    suggestion: "Look whether that server hangs, or ask for a stream or a shorter answer.",
   });

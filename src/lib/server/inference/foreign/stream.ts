@@ -4,7 +4,7 @@ import type { Ask } from "../asks.ts";
 import type { TokenCounts } from "../metering.ts";
 import type { Upstream, UpstreamReader } from "../upstream.ts";
 import { callsOf, chunkSchema, countsOf, finishOf, stopOf, thoughtOf, usageOf, type ToldChunk } from "./answers.ts";
-import { foreignFault, noAnswerOf, noEndOf } from "./refusal.ts";
+import { foreignFault, noAnswerOf, noEndOf, tellsError } from "./refusal.ts";
 import type { ForeignServer } from "./server.ts";
 
 /** A stream of somebody else's server, told as one of ours. */
@@ -16,15 +16,41 @@ export interface ForeignStream extends Upstream {
 /** An event that is longer comes from no server of models. */
 const longestEvent = 8 * 1024 * 1024;
 const eventOf = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
-const tellsError = (value: object): boolean =>
-  Object.hasOwn(value, "error") || (value as { object?: unknown }).object === "error";
+/** What a server sends so that nobody takes it for dead. Its words stay out: ours mean something in such a line. */
+const signOfLife = ":\n\n";
+/** How long a connection may stay open after the end of its answer, to be used again. */
+const lingerMs = 1_000;
 
+type ToldCall = Pick<ReturnType<typeof callsOf>[number], "index" | "id" | "name">;
 type Choice = NonNullable<ToldChunk["choices"]>[number];
 
-function chatChoice({ index, delta = {}, logprobs, finish_reason, stop_reason }: Choice, isFirst: boolean) {
+/** What has come of one choice. */
+class Begun {
+  isFirst = true;
+  /** The calls of tools in their order, by their ids. */
+  readonly #calls: (string | undefined)[] = [];
+
+  get calls(): boolean {
+    return this.#calls.length > 0;
+  }
+
+  /** Which call a piece belongs to: some servers give no numbers, one chunk for each call. */
+  placeOf({ index, id, name }: ToldCall): number {
+    const known = id === undefined ? -1 : this.#calls.indexOf(id);
+    const isNew = id === undefined ? name !== undefined : known === -1;
+    const last = Math.max(0, this.#calls.length - 1);
+    const place = index ?? (isNew ? this.#calls.length : known === -1 ? last : known);
+    if (place >= this.#calls.length) this.#calls[place] = id;
+    return place;
+  }
+}
+
+function chatChoice({ index, delta = {}, logprobs, finish_reason, stop_reason }: Choice, begun: Begun) {
+  const { isFirst } = begun;
+  begun.isFirst = false;
   const { content } = delta;
-  const calls = callsOf(delta).map(({ index: at, id, name, arguments: args }) => ({
-    index: at,
+  const calls = callsOf(delta).map(({ id, name, arguments: args, ...call }) => ({
+    index: begun.placeOf({ id, name, ...call }),
     ...(id === undefined ? {} : { id, type: "function" }),
     function: { ...(name === undefined ? {} : { name }), ...(args === undefined ? {} : { arguments: args }) },
   }));
@@ -37,7 +63,7 @@ function chatChoice({ index, delta = {}, logprobs, finish_reason, stop_reason }:
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
     },
     logprobs: logprobs ?? null,
-    finish_reason: finishOf(finish_reason),
+    finish_reason: finishOf(finish_reason, begun.calls),
     ...stopOf(stop_reason),
   };
 }
@@ -55,6 +81,8 @@ class Translation {
   timings: Timings | null = null;
   /** Whether nothing has come yet. */
   isEmpty = true;
+  /** Whether the server said that its answer is complete. */
+  isDone = false;
   /** Why nothing more is to come. */
   fault: RbeeError | null = null;
   readonly #ask: Ask;
@@ -64,13 +92,19 @@ class Translation {
     onEvent: ({ data }) => {
       this.#event(data);
     },
+    onComment: (comment) => {
+      // Not a word of it is kept, so it does not count as unread; what is around it does.
+      this.#unread = Math.max(0, this.#unread - comment.length - signOfLife.length);
+      if (this.fault === null && !this.isDone && !this.#told.endsWith(signOfLife)) this.#told += signOfLife;
+    },
   });
   readonly #wantsUsage: boolean;
   #head: { id: string; created: number; model: string; system_fingerprint: string } | undefined;
   #told = "";
   #unread = 0;
-  #done = false;
-  readonly #begun = new Set<number>();
+  /** Whether its bytes have ended: what is whole without a blank line counts, a half does not. */
+  #closing = false;
+  readonly #begun = new Map<number, Begun>();
 
   constructor(ask: Ask, server: ForeignServer) {
     this.#ask = ask;
@@ -91,7 +125,9 @@ class Translation {
 
   /** The bytes have ended: what is to be sent last. */
   close(): string {
-    if (!this.#done) this.#fail(noEndOf(this.#server));
+    this.#closing = true;
+    this.#parser.feed(`${this.#decoder.decode()}\n\n`);
+    if (!this.isDone) this.#fail(noEndOf(this.#server));
     const told = this.#told;
     this.#told = "";
     return told;
@@ -99,7 +135,7 @@ class Translation {
 
   #event(data: string): void {
     this.#unread = 0;
-    if (this.fault !== null || this.#done) return;
+    if (this.fault !== null || this.isDone) return;
     if (data.trim() === "[DONE]") {
       this.#end();
       return;
@@ -108,6 +144,7 @@ class Translation {
     try {
       value = JSON.parse(data);
     } catch {
+      if (this.#closing) return;
       value = undefined;
     }
     if (typeof value !== "object" || value === null) this.#fail(noAnswerOf(this.#server));
@@ -134,9 +171,9 @@ class Translation {
     const told = choices.map((choice) => {
       if (!isChat) return completionChoice(choice);
       const index = choice.index ?? 0;
-      const isFirst = !this.#begun.has(index);
-      this.#begun.add(index);
-      return chatChoice(choice, isFirst);
+      const begun = this.#begun.get(index) ?? new Begun();
+      this.#begun.set(index, begun);
+      return chatChoice(choice, begun);
     });
     const timings = chunk.timings === undefined ? {} : { timings: chunk.timings };
     this.#told += eventOf({ ...this.#head, object: this.#object, choices: told, ...timings });
@@ -147,17 +184,30 @@ class Translation {
   }
 
   #end(): void {
-    this.#done = true;
+    this.isDone = true;
     if (this.#wantsUsage && this.usage !== null && this.#head !== undefined)
       this.#told += eventOf({ ...this.#head, object: this.#object, choices: [], usage: this.usage });
     this.#told += "data: [DONE]\n\n";
   }
 
   #fail(error: RbeeError): void {
-    if (this.fault !== null || this.#done) return;
+    if (this.fault !== null || this.isDone) return;
     this.fault = error;
     this.#told += streamErrorEvent(error);
   }
+}
+
+/** Nothing more is wanted of it: its connection may end by itself, or is dropped. */
+function letGo(upstream: Upstream): void {
+  const timer = setTimeout(() => {
+    upstream.read(null);
+    upstream.abort();
+  }, lingerMs).unref();
+  const ended = () => {
+    clearTimeout(timer);
+  };
+  upstream.read({ data: () => undefined, end: ended, error: ended });
+  upstream.resume();
 }
 
 /**
@@ -177,11 +227,16 @@ export function foreignStream(upstream: Upstream, ask: Ask, server: ForeignServe
     data(chunk) {
       const text = translation.take(chunk);
       if (text !== "") current?.data(Buffer.from(text));
-      if (translation.fault === null) return;
-      over = true;
-      upstream.read(null);
-      upstream.abort();
-      finish();
+      if (translation.fault !== null) {
+        over = true;
+        upstream.read(null);
+        upstream.abort();
+        finish();
+      } else if (translation.isDone) {
+        over = true;
+        letGo(upstream);
+        finish();
+      }
     },
     end() {
       // Nothing at all is told as such by whoever reads.

@@ -13,7 +13,7 @@ import {
   usageOf,
   type ToldChunk,
 } from "./answers.ts";
-import { foreignFault, noAnswerOf } from "./refusal.ts";
+import { foreignFault, noAnswerOf, tellsError } from "./refusal.ts";
 import type { ForeignServer } from "./server.ts";
 
 export interface ForeignWhole {
@@ -58,7 +58,7 @@ function chatOf(value: unknown, model: string): Read | undefined {
         refusal: null,
       },
       logprobs: logprobs ?? null,
-      finish_reason: finishOf(finish_reason) ?? "stop",
+      finish_reason: finishOf(finish_reason || "stop", calls.length > 0),
       ...stopOf(stop_reason),
     };
   });
@@ -124,8 +124,7 @@ export function foreignWhole(text: string, ask: Ask, server: ForeignServer): For
   if (reader === undefined) return { text, counts: null };
   const read = reader(value, ask.model);
   if (read === undefined) {
-    if (typeof value === "object" && value !== null && Object.hasOwn(value, "error")) throw foreignFault(value, server);
-    throw noAnswerOf(server);
+    throw tellsError(value) ? foreignFault(value, server) : noAnswerOf(server);
   }
   return { text: JSON.stringify(read.value), counts: countsOf(read.timings, read.usage) };
 }

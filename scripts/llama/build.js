@@ -151,16 +151,17 @@ async function step(title, log, command, args) {
   try {
     await /** @type {Promise<void>} */ (
       new Promise((resolve, reject) => {
-        // A group of its own: an interruption is passed on below, to all compilers at once.
-        const child = spawn(command, args, {
-          stdio: ["ignore", "pipe", "pipe"],
-          detached: process.platform !== "win32",
-        });
         const interrupt = () => {
           stop(child);
           process.exit(130);
         };
+        // Before there is anything that an interruption could leave behind.
         for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.once(signal, interrupt);
+        // A group of its own: an interruption is passed on to all compilers at once.
+        const child = spawn(command, args, {
+          stdio: ["ignore", "pipe", "pipe"],
+          detached: process.platform !== "win32",
+        });
         const hear = (/** @type {Buffer} */ chunk) => {
           writeSync(file, chunk);
           show(chunk.toString("utf8"));

@@ -1,5 +1,5 @@
 import { capabilitiesSchema, heartbeatSchema, hiveHealthSchema } from "@rbee/contract";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -27,6 +27,14 @@ describe("a hive process", { timeout: 30_000 }, () => {
     expect(await hive.ended).toBe(0);
     expect(readdirSync(hive.home).sort()).toEqual(["hive.db", "hive.json", "logs", "models", "parked", "run"]);
     expect(readdirSync(join(hive.home, "run"))).toEqual([]);
+  });
+
+  it("leaves nothing when it is asked to end while it starts", async () => {
+    const hive = hiveProcess();
+    await eventually("its lock", () => existsSync(join(hive.home, "hive.lock")));
+    hive.child.kill("SIGTERM");
+    expect(await hive.ended).toBe(0);
+    expect(existsSync(join(hive.home, "hive.lock"))).toBe(false);
   });
 
   it("joins with a join token, once, and then reports", async () => {

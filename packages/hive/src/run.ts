@@ -26,14 +26,12 @@ export function explain(error: unknown): never {
 /** Runs a hive until it is told to stop; the process ends with it. */
 export async function runHive(config: HiveConfig): Promise<void> {
   const parent = config.parent === "ipc" ? ipcParent() : undefined;
-  const hive = await Hive.start(config);
+  const now: { hive?: Hive; leaves: boolean } = { leaves: false };
   const leave = (waitMs: number) => {
-    hive.stop(waitMs).then(() => process.exit(0), explain);
+    now.leaves = true;
+    // While it starts, nobody knows all that it would leave behind.
+    now.hive?.stop(waitMs).then(() => process.exit(0), explain);
   };
-  process.on("uncaughtException", (error) => {
-    hive.broken(error);
-    process.exit(1);
-  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Asked twice, it waits for nothing.
     process.once(signal, () => {
@@ -42,6 +40,16 @@ export async function runHive(config: HiveConfig): Promise<void> {
         leave(0);
       });
     });
+  }
+  const hive = await Hive.start(config);
+  now.hive = hive;
+  process.on("uncaughtException", (error) => {
+    hive.broken(error);
+    process.exit(1);
+  });
+  if (now.leaves) {
+    leave(0);
+    return;
   }
   parent?.onGone(() => {
     leave(drainAloneMs);

@@ -223,7 +223,9 @@ export class Loans {
       const { loan, server, tunnels } = lent;
       if (server === undefined) continue;
       const { before, inLoad, after } = silenceMs;
-      const silent = now - lent.heardAt > (lent.heard ? (loan.loaded ? after : inLoad) : before);
+      // A borrower that is killed takes its connections along, whatever it was about to say.
+      const loads = !loan.loaded && tunnels.size > 0;
+      const silent = now - lent.heardAt > (lent.heard ? (loads ? inLoad : after) : before);
       const unused = tunnels.size === 0 && now - lent.usedAt > (lent.used ? unusedMs.after : unusedMs.before);
       if (!silent && !unused) continue;
       const { loan_id, model, borrower } = loan;

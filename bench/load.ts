@@ -18,6 +18,8 @@ export interface ChatSample {
   readonly tokens: number;
   /** Prompt tokens that the server computed, as it reported them; NaN when it did not. */
   readonly promptTokens: number;
+  /** Prompt tokens that it knew already; NaN when it did not report them. */
+  readonly cachedTokens: number;
   /** Of the tokens generated, those that were guessed right. */
   readonly guessedTokens: number;
 }
@@ -79,6 +81,7 @@ export class LoadClient {
       totalMs: performance.now() - started,
       tokens,
       promptTokens: told("prompt_n"),
+      cachedTokens: told("cache_n"),
       guessedTokens: told("draft_n_accepted") || 0,
     };
   }

@@ -57,8 +57,8 @@ export function conversationTable(rows: readonly ConversationRow[]): string {
       "first token, first turn",
       "second turn",
       "ratio",
-      "prompt tokens computed for one person",
-      "for eight at once",
+      "tokens of one person's prompt",
+      "computed for eight at once",
       "ratio",
     ],
     rows.map(({ name, firstTurnMs, secondTurnMs, onePersonTokens, eightPeopleTokens }) => [

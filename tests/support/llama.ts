@@ -11,6 +11,3 @@ const { llamaServer, llamaFolder } = loadSettings(
  * where not. Tests that need it say `describe.skipIf(llamaServerPath === null)`; `npm test` says what is skipped and why.
  */
 export const llamaServerPath = findProgram("llama-server", { setting: llamaServer, cache: llamaFolder });
-
-/** The program that lends a machine's devices to a llama-server elsewhere, found the same way. */
-export const rpcServerPath = findProgram("ggml-rpc-server", { setting: undefined, cache: llamaFolder });

@@ -55,7 +55,7 @@ export async function startWorker(
     [join(projectRoot, "packages/worker/bin/rbee-worker.js"), "--options", JSON.stringify(settings)],
     {
       env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-      stdio: "ignore",
+      stdio: process.env.DBG ? ["ignore","ignore","inherit"] : "ignore",
     },
   );
   const target = { name: "worker", origin: "http://worker", path: "/v1/chat/completions", socketPath };
@@ -96,6 +96,8 @@ export async function startLlamaServer(
     String(threads),
     // What random weights say is no valid chat format; the parser would refuse it, and costs time.
     "--skip-chat-parsing",
+    // Weights in memory of their own, as the worker has them: mapped ones are slower.
+    "--no-mmap",
     // Keeping old prompts takes time, and no prompt comes twice where speed is compared.
     "--cache-ram",
     "0",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Refusal, run } from "./command.js";
 import { fingerprint, readStamp, writeStamp } from "./fingerprint.js";
 import { exclusively } from "./lock.js";
+import { plainHttp } from "./plain-http.js";
 import { root } from "./root.js";
 
 /** Packages that every program contains. */
@@ -10,7 +11,13 @@ const shared = ["contract", "settings", "jobs"].flatMap((name) => [
   `packages/${name}/src`,
   `packages/${name}/package.json`,
 ]);
-const tools = ["package.json", "package-lock.json", "tsconfig.base.json", "scripts/prepare/build.js"];
+const tools = [
+  "package.json",
+  "package-lock.json",
+  "tsconfig.base.json",
+  "scripts/prepare/build.js",
+  "scripts/prepare/plain-http.js",
+];
 /** What stays in node_modules: native code that cannot be bundled. */
 const external = ["node-llama-cpp", "better-sqlite3", "@node-rs/argon2"];
 /** Bundled CommonJS parts ask for `require`, which an ES module does not have. */
@@ -52,6 +59,7 @@ async function bundle(name) {
       sourcemap: true,
       sourcesContent: false,
       external,
+      plugins: [plainHttp],
       banner: { js: banner },
       logLevel: "silent",
     });

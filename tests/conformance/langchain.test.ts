@@ -1,7 +1,7 @@
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { createAgent, createMiddleware, tool } from "langchain";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { startHousehold, type Household } from "../support/household.ts";
 
 /** LangChain's OpenAI client, as it ships. */

@@ -1,7 +1,7 @@
 import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { startHousehold, type Household } from "../support/household.ts";
 import { neverEnding } from "../support/chat-stream.ts";
 import { waitFor } from "../support/wait-for.ts";

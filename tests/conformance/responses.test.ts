@@ -1,7 +1,7 @@
 import OpenAI, { BadRequestError } from "openai";
 import { zodTextFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { startHousehold, type Household } from "../support/household.ts";
 
 /** The Responses API through OpenAI's own client. */

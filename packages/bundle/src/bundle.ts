@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, rmdir, statfs, writeFile } from "
 import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { writeArchive } from "./archive.ts";
 import { completeFiles } from "./complete.ts";
 import { bundleManifestSchema, type BundleManifest } from "./manifest.ts";

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { runNpm, type Npm } from "./npm.ts";
 import { workFolder } from "./work-folder.ts";
 

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 
 const packageJsonSchema = z.object({
   name: z.string().optional(),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { bundlePlatformSchema } from "./platform.ts";
 
 /** The file at the top of every tree that says what it is. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 
 /** A way to start npm. */
 export interface Npm {

@@ -1,5 +1,5 @@
 import { RbeeError } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 
 export const bundlePlatformSchema = z.object({
   os: z.enum(["linux", "darwin"]),

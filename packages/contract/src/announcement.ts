@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hiveIdSchema } from "./identifiers.ts";
 
 /** The service type of hives in multicast DNS: `_rbee-hive._tcp.local`. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { externalServerSchema } from "./external.ts";
 import { modelMemoryFactsSchema } from "./model-memory.ts";
 import { apiVersion, backendSchema, engineSchema, hiveIdSchema, modelIdSchema } from "./identifiers.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { apiVersion, hiveIdSchema, nameSchema, timestampSchema } from "./identifiers.ts";
 
 export const enrolmentKindSchema = z.enum(["local", "ssh", "join_token", "adopted"]).meta({ id: "EnrolmentKind" });

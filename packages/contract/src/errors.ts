@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** How rbee itself reacts to an error before a person sees it. */
 export type RetryRule = "never" | "connect" | "busy" | "backoff";

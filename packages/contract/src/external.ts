@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "./identifiers.ts";
 
 /** What an OpenAI-compatible server that rbee did not start turned out to be. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { capabilitiesSchema } from "./capabilities.ts";
 import { enrolmentKindSchema } from "./enrolment.ts";
 import { healthSchema, nodeTelemetrySchema, workerTelemetrySchema } from "./heartbeat.ts";

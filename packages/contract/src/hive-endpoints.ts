@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { capabilitiesSchema, hiveHealthSchema } from "./capabilities.ts";
 import type { EndpointTable } from "./endpoint.ts";
 import { hiveJobRequestSchema } from "./hive-jobs.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelFileSchema } from "./capabilities.ts";
 import { modelIdSchema } from "./identifiers.ts";
 import { modelReferenceSchema } from "./model-reference.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { nameSchema, timestampSchema } from "./identifiers.ts";
 import { laneSchema } from "./inference/queue.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hiveIdSchema, modelIdSchema, timestampSchema } from "./identifiers.ts";
 import { parseModelReference } from "./model-reference.ts";
 

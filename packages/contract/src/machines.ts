@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hiveIdSchema, nameSchema, timestampSchema } from "./identifiers.ts";
 
 /** Where a machine is, as for `ssh`: an alias of the ssh config, a host name or an address, with user and port. */

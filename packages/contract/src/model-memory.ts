@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Device } from "./capabilities.ts";
 import type { Backend } from "./identifiers.ts";
 import type { KvType } from "./model-settings.ts";

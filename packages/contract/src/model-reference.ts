@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RbeeError } from "./errors.ts";
 import { modelIdSchema } from "./identifiers.ts";
 

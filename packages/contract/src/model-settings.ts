@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hiveIdSchema, modelIdSchema, workerEngineSchema } from "./identifiers.ts";
 
 const ownChoice = "null leaves the choice to the hive.";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hiveModelSchema, modelFileSchema } from "./capabilities.ts";
 import { modelIdSchema, timestampSchema } from "./identifiers.ts";
 

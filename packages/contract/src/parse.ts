@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { RbeeError } from "./errors.ts";
 
 /** The path of a zod issue as OpenAI writes it in `param`: `messages[0].content`. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { contextChoiceSchema } from "./context-choice.ts";
 import { errorBodySchema } from "./errors.ts";
 import { healthSchema } from "./heartbeat.ts";

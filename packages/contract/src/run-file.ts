@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { timestampSchema } from "./identifiers.ts";
 
 /** What `queen.json` in the queen's data folder tells programs on her machine while she runs. */

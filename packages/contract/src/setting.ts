@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One setting as `rbee config` prints it. */
 export const settingSchema = z

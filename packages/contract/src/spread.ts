@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { backendSchema, hiveIdSchema, modelIdSchema, timestampSchema } from "./identifiers.ts";
 
 export const loanIdSchema = z

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { backendSchema, engineSchema, modelIdSchema, timestampSchema, workerIdSchema } from "./identifiers.ts";
 import { errorBodySchema } from "./errors.ts";
 import { externalSourceSchema } from "./external.ts";

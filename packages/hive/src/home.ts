@@ -1,6 +1,6 @@
 import { mkdirSync, openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { processStartedAt } from "./hardware/processes.ts";
 
 /** Something about the hive's folder that a person must mend; the message is one line. */

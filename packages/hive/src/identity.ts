@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hiveIdSchema, hiveTokenSchema, nameSchema } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { HomeError, writeSecretFile } from "./home.ts";
 
 /** What `hive.json` holds. */

@@ -1,3 +1,4 @@
+import "./web-classes.ts";
 import { helpText, loadConfig, parseCommandLine } from "./config.ts";
 import { explain, runHive } from "./run.ts";
 import { version } from "./version.ts";

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 /** One setting: its environment variable is its name, `toml` its place in the settings file. */
 export interface SettingDefinition<S extends z.ZodType = z.ZodType> {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A server to look at, as a person named it. */
 export interface NamedServer {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { optionalText, setting } from "./define.ts";
 
 /** The hub of models. The queen searches it, and hives download from it. */

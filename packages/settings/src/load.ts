@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { z } from "zod";
+import * as z from "zod";
 import { configHome, type SettingDefinition, type SettingTable, type SettingValues } from "./define.ts";
 
 export type SettingSource = "flag" | "environment" | "file" | "default";

@@ -1,5 +1,5 @@
 import type { Job, jobRequestSchema, NearbyMachine } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import { askQueen } from "./ask-queen.ts";
 
 /** What starts a job, before defaults are filled in. */

@@ -1,5 +1,5 @@
 import { RbeeError, taskAnswerSchema, type ResultEvent, type TaskAnswer, type taskRequestSchema } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Context } from "../command.ts";
 import type { Connection } from "../connection/connect.ts";
 import { createNarrator } from "../job/narrator.ts";

@@ -1,4 +1,4 @@
-import { type z } from "zod";
+import type * as z from "zod";
 import type { Answer, Endpoint, EndpointTable, PathParams } from "../endpoint.ts";
 import { errorBodySchema, RbeeError, type ErrorCode } from "../errors.ts";
 

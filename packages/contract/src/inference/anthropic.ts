@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 
 /** A hint where a prompt may be cached. Prompts are cached by themselves here, so there is nothing to do for it. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 import { chatLogprobsSchema } from "./logprobs.ts";
 import { chatMessageSchema } from "./messages.ts";

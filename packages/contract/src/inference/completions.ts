@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 import { completionLogprobsSchema } from "./logprobs.ts";
 import { mostLogprobs, samplingFields } from "./sampling.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 import { textsSchema } from "./completions.ts";
 

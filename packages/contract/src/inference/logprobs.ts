@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const tokenLogprob = z.object({
   token: z.string().describe("The token's text; U+FFFD where its bytes are no whole characters."),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const textPart = z.strictObject({ type: z.literal("text", { error: "only text is supported" }), text: z.string() });
 const content = z.union([z.string(), z.array(textPart).min(1)]).describe("Text, or text parts.");

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One entry of `/v1/models`: OpenAI's fields, with llama-server's `meta` and `status` beside them. */
 export const modelSchema = z

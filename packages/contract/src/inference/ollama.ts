@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 
 const switchedOff = (what: string) => z.literal(0, { error: `${what} is not supported` }).optional();

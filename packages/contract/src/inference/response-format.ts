@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { jsonSchemaSchema } from "./tools.ts";
 
 /** What an answer must look like. A schema is always enforced, whatever `strict` says. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 
 const inputText = z.strictObject({ type: z.literal("input_text"), text: z.string() });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const maxTokens = z.int().min(1).nullable().optional();
 

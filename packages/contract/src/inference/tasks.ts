@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { backendSchema, hiveIdSchema, workerIdSchema } from "../identifiers.ts";
 import { narrationEventSchema, progressEventSchema, resultEventSchema } from "../jobs.ts";
 import { modelReferenceSchema } from "../model-reference.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { modelIdSchema } from "../identifiers.ts";
 
 /** `POST /tokenize`, as llama-server has it; `model` is needed where there is a choice of models. */

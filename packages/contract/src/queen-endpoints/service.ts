@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { EndpointTable } from "../endpoint.ts";
 import { settingSchema } from "../setting.ts";
 import { list } from "./list.ts";

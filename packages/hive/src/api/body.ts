@@ -1,5 +1,5 @@
 import { parseInput, RbeeError } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 
 const usualBytes = 64 * 1024;
 

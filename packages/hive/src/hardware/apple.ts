@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { z } from "zod";
+import * as z from "zod";
 import type { Gpu, GpuSource } from "./gpu.ts";
 
 const displaysSchema = z.object({

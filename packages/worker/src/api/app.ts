@@ -17,7 +17,7 @@ import {
   type workerHealthSchema,
 } from "@rbee/contract";
 import { Hono, type Context } from "hono";
-import type { z } from "zod";
+import type * as z from "zod";
 import { chatPlan, chatPrompt } from "./chat-plan.ts";
 import { streamChat, wholeChat } from "./chat.ts";
 import { completionPlan } from "./completion-plan.ts";

@@ -22,6 +22,7 @@ import {
 } from "./native.ts";
 import { LlamaObserver } from "./observer.ts";
 import { samplerConfig } from "./sampler-config.ts";
+import { arranged, isOne, LayoutCost } from "./step-layout.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
 class LlamaGrammar implements Grammar {
@@ -82,12 +83,15 @@ export class LlamaEngine implements Engine {
   readonly #model: LlamaModel;
   readonly #context: LlamaContext;
   readonly #native: Native;
+  /** Null on a GPU, where one pass for all is always best. */
+  readonly #layoutCost: LayoutCost | null;
   #threads: number;
 
   constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">, threads: number) {
     this.#model = model;
     this.#context = context;
     this.#threads = threads;
+    this.#layoutCost = facts.backend === "cpu" ? new LayoutCost() : null;
     this.#native = nativeOf(model, context);
     this.vocabulary = createVocabulary(model, this.#native.model);
     this.facts = { ...facts, parameters: this.#native.model.getTotalParameters() };
@@ -157,13 +161,14 @@ export class LlamaEngine implements Engine {
     if (context.getThreads() !== this.#threads) context.setThreads(this.#threads);
     context.initBatch(work.reduce((sum, { tokens, guess }) => sum + tokens.length + guess.length, 0));
     const logits = new Map<number, Uint32Array>();
-    // llama.cpp computes neighbouring sequences together only when they come in ascending order; at each other place
-    // it cuts the batch and goes through all weights once more.
-    for (const { slot, position, tokens, guess, sampler } of work.toSorted((one, other) => one.slot - other.slot)) {
+    const answers = work.filter(isOne).length;
+    const layout = this.#layoutCost?.choose(answers) ?? "together";
+    for (const { slot, position, tokens, guess, sampler } of arranged(work, layout)) {
       const last = tokens.length - 1;
       const wanted = sampler === null ? noLogits : Uint32Array.from({ length: 1 + guess.length }, (_, n) => last + n);
       logits.set(slot, context.addToBatch(slot, position, Uint32Array.from([...tokens, ...guess]), wanted));
     }
+    const began = performance.now();
     const decoded = context.decodeBatch();
     if (!oneThread) await decoded;
     // With a single thread below, what is asked for now is done right after the batch, without a way through here.
@@ -171,6 +176,7 @@ export class LlamaEngine implements Engine {
     // Nobody may touch a slot while anything of this step is under way, so a failure waits for the rest.
     await Promise.allSettled([decoded, ...chosen]);
     await decoded;
+    if (answers === work.length) this.#layoutCost?.measured(answers, layout, performance.now() - began);
     return Promise.all(chosen);
   }
 

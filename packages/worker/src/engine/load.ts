@@ -130,6 +130,8 @@ export async function loadEngine(options: WorkerProcessOptions, hooks: LoadHooks
     const model = await llama.loadModel({
       modelPath: options.model_path,
       gpuLayers: onGpu ? (options.gpu_layers ?? "max") : 0,
+      // Weights in memory of their own are read faster than mapped ones, and nobody takes them for free memory.
+      useMmap: onGpu ? "auto" : false,
       onLoadProgress: hooks.onProgress,
     });
     const trained = model.trainContextSize;

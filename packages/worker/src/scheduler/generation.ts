@@ -134,6 +134,11 @@ export class Generation {
     return this.request.guide === null && this.request.logprobs === null;
   }
 
+  /** Milliseconds since the first token, when that is all there is; else null. */
+  begunMs(nowMs: number): number | null {
+    return this.#predicted === 1 ? nowMs - this.#firstTokenMs : null;
+  }
+
   /** Tokens that may still come after the next one. */
   get tokensLeft(): number {
     return this.request.maxTokens - this.#predicted - 1;

@@ -7,7 +7,7 @@ import { Generation, type GenerationRequest, type Listener } from "./generation.
 import { PrefillPace } from "./prefill-pace.ts";
 import { emptySlot, isHeld, isIdle, type Holder, type Slot } from "./slot.ts";
 import { GuessCost, Speculation, type SpeculationMode } from "./speculation.ts";
-import { oldestEvery, planStep } from "./step-plan.ts";
+import { heldBack, oldestEvery, planStep } from "./step-plan.ts";
 import { TokenRate } from "./token-rate.ts";
 
 export interface SchedulerOptions {
@@ -35,6 +35,8 @@ export interface Load {
 
 /** A timer takes at least this long, whatever it is set to. */
 const shortestTimerMs = 1;
+/** So often the first step waits once more, as long as somebody has come since the last time. */
+const mostGatherings = 8;
 
 /**
  * Continuous batching in lock-step: all running requests move one step at a time, together, in one batch. Prompts are
@@ -51,6 +53,8 @@ export class Scheduler {
   readonly #admission: Admission;
   #undelivered: Generation[] = [];
   #stepsWithPrompts = 0;
+  /** Requests so far. */
+  #taken = 0;
   #running = false;
   #stepStartedMs: number | null = null;
   #draining = false;
@@ -102,6 +106,7 @@ export class Scheduler {
     if (!continued) this.#refuseWhenBusy();
     const generation = new Generation(request, listener, this.#engine.vocabulary, this.#options.nowMs());
     this.#waiting.push(generation);
+    this.#taken++;
     if (!this.#running) void this.#run(this.#pace.gatherMs(request.prompt.length));
     else {
       this.#admission.wake();
@@ -152,7 +157,7 @@ export class Scheduler {
     this.#running = true;
     await this.#admitted();
     this.#options.onChange();
-    await (gatherMs < shortestTimerMs ? nextTurn() : delay(gatherMs));
+    await this.#gather(gatherMs);
     for (;;) {
       this.#release();
       const admitting = this.#admitted();
@@ -174,6 +179,16 @@ export class Scheduler {
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Waits for others who come at the same moment. Their requests are read one after the other, which takes its time. */
+  async #gather(firstMs: number): Promise<void> {
+    let taken = this.#taken;
+    await (firstMs < shortestTimerMs ? nextTurn() : delay(firstMs));
+    for (let again = 0; again < mostGatherings && this.#taken > taken; again++) {
+      taken = this.#taken;
+      await delay(shortestTimerMs);
+    }
   }
 
   /** Lets in whoever can begin. States that are brought are work of the engine like a step, and may hang like one. */
@@ -210,23 +225,29 @@ export class Scheduler {
   #startStep(): Promise<void> | null {
     const holders = this.#slots.filter(isHeld).sort((one, other) => one.lastUsed - other.lastUsed);
     if (holders.length === 0) return null;
-    const waiting = holders.filter(({ generation }) => generation.promptLeft > 0).length;
+    const nowMs = this.#options.nowMs();
+    const running = holders.map(({ id, generation }) => ({
+      slot: id,
+      promptLeft: generation.promptLeft,
+      begunMs: generation.begunMs(nowMs),
+    }));
+    const promptLeft = running.reduce((sum, each) => sum + each.promptLeft, 0);
+    const held = heldBack(running, this.#pace.promptMs(promptLeft));
+    const candidates = running.filter(({ slot }) => !held.has(slot));
+    const waiting = candidates.filter((each) => each.promptLeft > 0).length;
     if (waiting > 0) this.#stepsWithPrompts++;
-    const shares = planStep(
-      holders.map(({ id, generation }) => ({ slot: id, promptLeft: generation.promptLeft })),
-      {
-        batchSize: this.#engine.facts.batchSize,
-        prefillBudget: this.#pace.budget({ waiting, answering: holders.length - waiting }),
-        oldestFirst: this.#stepsWithPrompts % oldestEvery === 0,
-      },
-    );
+    const shares = planStep(candidates, {
+      batchSize: this.#engine.facts.batchSize,
+      prefillBudget: this.#pace.budget({ waiting, answering: candidates.length - waiting, promptLeft }),
+      oldestFirst: this.#stepsWithPrompts % oldestEvery === 0,
+    });
     const work = shares.flatMap((share) => {
       const holder = this.#slots[share.slot];
       return holder !== undefined && isHeld(holder) ? [{ holder, ...workOf(holder, share.tokens) }] : [];
     });
     // Several answers fill a batch by themselves.
     const [only] = work;
-    if (work.length === 1 && waiting === 0 && only !== undefined)
+    if (holders.length === 1 && waiting === 0 && only !== undefined)
       return this.#step([{ ...only, guess: this.#guessFor(only.holder) }]);
     return this.#step(work);
   }
@@ -246,6 +267,7 @@ export class Scheduler {
     }
     const nowMs = this.#options.nowMs();
     let prompt = 0;
+    let prompts = 0;
     let answer = 0;
     work.forEach(({ holder, tokens: computed, guess, sampler }, index) => {
       const { generation } = holder;
@@ -255,6 +277,7 @@ export class Scheduler {
       if (generation.promptLeft > 0) {
         generation.prefilled += computed.length;
         prompt += computed.length;
+        prompts++;
       }
       if (sampler === null || generation.cancelled) return;
       if (guess.length > 0) generation.speculation?.learned(guess.length, right.length);
@@ -269,8 +292,9 @@ export class Scheduler {
       }
       this.#undelivered.push(generation);
     });
-    this.#pace.measured(prompt, nowMs - startedMs);
     const [only] = work;
+    if (only?.guess.length === 0)
+      this.#pace.measured({ promptTokens: prompt, answers: work.length - prompts }, nowMs - startedMs);
     if (work.length === 1 && prompt === 0 && only !== undefined)
       this.#guessCost.measured(only.guess.length, nowMs - startedMs);
     this.#rate.add(answer, nowMs);

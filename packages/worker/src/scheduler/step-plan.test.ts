@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { planStep } from "./step-plan.ts";
+import { heldBack, planStep } from "./step-plan.ts";
 
 const decoding = (slot: number) => ({ slot, promptLeft: 0 });
 const prompt = (slot: number, promptLeft: number) => ({ slot, promptLeft });
@@ -76,5 +76,26 @@ describe("planStep", () => {
         },
       ),
     );
+  });
+});
+
+describe("heldBack", () => {
+  const beginner = (slot: number, begunMs: number) => ({ slot, promptLeft: 0, begunMs });
+  const running = (slot: number) => ({ slot, promptLeft: 0, begunMs: null });
+  const waiting = (slot: number, promptLeft: number) => ({ slot, promptLeft, begunMs: null });
+
+  it("lets answers that have just begun wait for those that are about to, and nobody else", () => {
+    expect(heldBack([beginner(0, 200), running(1), waiting(2, 150)], 300)).toEqual(new Set([0]));
+  });
+
+  it("holds nobody up for what takes long, or is next to nothing, or is not known", () => {
+    const candidates = (left: number) => [beginner(0, 200), waiting(2, left)];
+    expect(heldBack(candidates(5000), 10_000)).toEqual(new Set());
+    expect(heldBack(candidates(2), 4)).toEqual(new Set());
+    expect(heldBack(candidates(150), null)).toEqual(new Set());
+  });
+
+  it("lets them go after three seconds, however many come", () => {
+    expect(heldBack([beginner(0, 3000), beginner(1, 2900), waiting(2, 150)], 300)).toEqual(new Set([1]));
   });
 });

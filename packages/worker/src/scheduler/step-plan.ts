@@ -5,6 +5,12 @@ export interface Candidate {
   readonly promptLeft: number;
 }
 
+/** An answer that may wait for others. */
+export interface Beginner extends Candidate {
+  /** Milliseconds since its first token, when it has no other yet; else null. */
+  readonly begunMs: number | null;
+}
+
 export interface Share {
   readonly slot: number;
   readonly tokens: number;
@@ -21,6 +27,26 @@ export interface StepLimits {
 
 /** Every so many steps with prompts the oldest comes first, so that short ones cannot starve it. */
 export const oldestEvery = 4;
+
+/** So long an answer that has just begun waits for others to begin. */
+const mostHeldMs = 3000;
+/** Prompts of so few tokens are computed along with any step. */
+const fewTokens = 32;
+
+/**
+ * The slots of answers that have just begun and wait for the prompts of others, since answers that go on together take
+ * little more than one of them. Their first token is out; without waiting the prompts would only take longer. Nobody
+ * waits for what takes longer than an answer may be held, and those that have had more tokens wait for nobody.
+ * @param promptMs what all prompts that are left take; null when that is not known.
+ */
+export function heldBack(candidates: readonly Beginner[], promptMs: number | null): ReadonlySet<number> {
+  const left = candidates.reduce((sum, { promptLeft }) => sum + promptLeft, 0);
+  if (left < fewTokens || promptMs === null || promptMs > mostHeldMs) return new Set();
+  const held = candidates.filter(
+    ({ promptLeft, begunMs }) => promptLeft === 0 && begunMs !== null && begunMs < mostHeldMs,
+  );
+  return new Set(held.map(({ slot }) => slot));
+}
 
 /** How many tokens a prompt may stay behind in order to be computed together with others. */
 const mostLevelled = 2;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { parseInput, passwordSchema, RbeeError, userNameSchema, type Role, type User } from "@rbee/contract";
 import { and, asc, count, eq, ne } from "drizzle-orm";
-import { z } from "zod";
+import * as z from "zod";
 import { tables, type Db } from "#lib/server/db/index.ts";
 import { requireAdmin } from "./guards.ts";
 import { hashPassword } from "./passwords.ts";

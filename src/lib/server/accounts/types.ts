@@ -10,7 +10,7 @@ import type {
   keyCreatedSchema,
   keyRequestSchema,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** Who makes a request, and by what right. */
 export interface Person {

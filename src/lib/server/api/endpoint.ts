@@ -8,7 +8,7 @@ import {
   RbeeError,
 } from "@rbee/contract";
 import type { RequestEvent } from "@sveltejs/kit";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ClientInfo, Person } from "#lib/server/accounts/index.ts";
 import { Reply } from "#lib/server/inference/index.ts";
 import { currentQueen, type Queen } from "#lib/server/queen.ts";

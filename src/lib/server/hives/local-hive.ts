@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { ExponentialBackoff, noJitterGenerator, type IBackoff } from "cockatiel";
 import { RbeeError } from "@rbee/contract";
 import type { Logger } from "pino";
-import { z } from "zod";
+import * as z from "zod";
 
 /** A hive that ran this long was well: the next crash starts at the shortest wait again. */
 const steadyAfterMs = 60_000;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hiveIdSchema, hiveTokenSchema } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { randomSecret } from "#lib/server/secrets/index.ts";
 
 const hiveFileSchema = z.object({ hive_id: hiveIdSchema, hive_token: hiveTokenSchema });

@@ -11,7 +11,7 @@ import type {
   joinTokenRequestSchema,
   joinTokenSchema,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 
 export type JoinToken = z.infer<typeof joinTokenSchema>;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HubHttp } from "./hub-http.ts";
 
 const count = z.int().min(0).nullish().catch(null);

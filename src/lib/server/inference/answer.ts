@@ -8,7 +8,7 @@ import {
   type Lane,
   type Timings,
 } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import { isConversation, type Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";

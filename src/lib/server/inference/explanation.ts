@@ -8,7 +8,7 @@ import {
   type placementQuerySchema,
   toRbeeError,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { ModelDecisions } from "#lib/server/models/index.ts";
 import type { Breaker } from "./breaker.ts";

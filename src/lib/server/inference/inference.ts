@@ -6,7 +6,7 @@ import {
   type HealthTransition,
   type modelSchema,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Logger } from "pino";
 import type { Agent } from "undici";
 import type { Person } from "#lib/server/accounts/index.ts";

@@ -1,5 +1,5 @@
 import { errorBodySchema, timingsSchema, type Timings } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The token counts that usage is recorded from. */
 export type TokenCounts = Pick<Timings, "cache_n" | "prompt_n" | "predicted_n">;

@@ -11,7 +11,7 @@ import type {
   Queue,
   RbeeError,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Where, WorkerView } from "./placement.ts";
 import type { ExplainQuery } from "./explanation.ts";

@@ -8,7 +8,7 @@ import type {
   SyncOutcome,
   SyncPlanEntry,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 
 type Input<Name extends JobRequest["operation"]> = Omit<Extract<JobRequest, { operation: Name }>, "operation">;
 

@@ -12,7 +12,7 @@ import {
 } from "@rbee/contract";
 import { narrate, progress } from "@rbee/jobs";
 import { createParser } from "eventsource-parser";
-import { z } from "zod";
+import * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { Inference, Reply, ReplyFlow, RequestContext, WorkerView } from "#lib/server/inference/index.ts";
 

@@ -1,5 +1,5 @@
 import type { ExternalKind } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { fetchJson, type Said } from "./fetching.ts";
 import type { Target } from "./targets.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What `/slots` tells of a slot; older versions give one object where newer ones give a list. */
 const progressSchema = z.object({ n_decoded: z.number().default(0) });

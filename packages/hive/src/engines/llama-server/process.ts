@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dispatcher } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { openConnections } from "../connections.ts";
 import { CountedRequests } from "../counted-requests.ts";
 import { tellEnd } from "../ending.ts";

@@ -1,5 +1,5 @@
 import type { HubReference } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { HubFile } from "./choice.ts";
 import { failureOf, StallWatch, TransferError, type Http, type Origin } from "./http.ts";

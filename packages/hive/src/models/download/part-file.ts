@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What the server said of the file that the part is a part of; the same server must say the same again. */
 const originSchema = z.object({ server: z.string(), etag: z.string() });

@@ -9,7 +9,7 @@ import {
   type ResponsesRequest,
   type TokenizeRequest,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { InferenceService } from "../inference.ts";
 import type { Reply } from "../reply.ts";

@@ -1,5 +1,5 @@
 import { timingsSchema, type Timings, type Usage } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import type { TokenCounts } from "../metering.ts";
 
 const count = z.int().min(0);

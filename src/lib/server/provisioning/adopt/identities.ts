@@ -1,6 +1,6 @@
 import { hiveIdSchema, hiveTokenSchema, RbeeError } from "@rbee/contract";
 import { secrets } from "@rbee/jobs";
-import { z } from "zod";
+import * as z from "zod";
 import { exec, type SshConnection } from "../ssh/index.ts";
 
 const hiveFileSchema = z.object({

@@ -1,5 +1,5 @@
 import { installMethodSchema, type InstallMethod } from "@rbee/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { isHostName, parseDestination } from "../ssh/index.ts";
 
 const portOf = (what: string) => z.int(`must be a port number${what}`).min(1, portRange).max(65_535, portRange);

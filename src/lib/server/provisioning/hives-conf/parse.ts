@@ -1,6 +1,6 @@
 import { RbeeError } from "@rbee/contract";
 import { parse, TomlError } from "smol-toml";
-import type { z } from "zod";
+import type * as z from "zod";
 import { entryOf, entrySchema, type HivesConfEntry } from "./entry.ts";
 import { placesIn, type Places } from "./places.ts";
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hiveIdSchema, hiveTokenSchema } from "@rbee/contract";
 import { secrets } from "@rbee/jobs";
-import { z } from "zod";
+import * as z from "zod";
 import { readText, type Remote } from "./remote.ts";
 
 const hiveFileSchema = z.looseObject({

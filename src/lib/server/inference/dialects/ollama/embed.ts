@@ -5,7 +5,7 @@ import {
   type ollamaEmbedAnswerSchema,
   type OllamaEmbedRequest,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** The embeddings request that `POST /api/embed` stands for. */
 export function embeddingsOf({ model, input, dimensions }: OllamaEmbedRequest): EmbeddingsRequest {

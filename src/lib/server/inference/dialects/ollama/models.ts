@@ -5,7 +5,7 @@ import type {
   ollamaTagsSchema,
   WorkerTelemetry,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import { modelNameOf } from "./request.ts";
 
 /** Parameters as people write them: `7.6B`, `494M`. */

@@ -12,7 +12,7 @@ import {
   type ollamaTagsSchema,
   type WorkerTelemetry,
 } from "@rbee/contract";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Person } from "#lib/server/accounts/index.ts";
 import type { InferenceService } from "../../inference.ts";
 import { Reply } from "../../reply.ts";

@@ -1,0 +1,105 @@
+/**
+ * How the answers of a step are computed that go on by one token each: all in one pass through the weights, in passes of
+ * eight with the rest alone, or each in a pass of its own.
+ */
+export type Layout = "together" | "eights" | "alone";
+
+const groupSize = 8;
+/** Weight of the newest measurement. */
+const weight = 0.2;
+/** So often each layout is tried before they are compared: the first time is often slow. */
+const firstTries = 3;
+/** So often a layout that lost is measured again: contexts have grown since, or other work was to blame. */
+const againEvery = 100;
+/** One that took so many times the best is not worth that. */
+const hopeless = 2;
+
+interface Tried {
+  ms: number;
+  times: number;
+  lastAt: number;
+}
+
+/**
+ * What the layouts cost on this machine with this model. One pass for all reads the weights once, which is what counts
+ * on most machines; but llama.cpp's kernel for a few columns can take longer than as many passes of its kernel for one
+ * (on an AMD EPYC with AVX-512, 24 ms for two columns and 8 ms for one). Only measuring tells.
+ */
+export class LayoutCost {
+  readonly #byCount = new Map<number, Map<Layout, Tried>>();
+  #steps = 0;
+
+  /** The layout for a step with so many answers. */
+  choose(count: number): Layout {
+    const tried = this.#of(count);
+    const [only] = tried.keys();
+    if (tried.size === 1 && only !== undefined) return only;
+    this.#steps++;
+    for (const [layout, { times }] of tried) if (times < firstTries) return layout;
+    const all = [...tried].sort(([, one], [, other]) => one.ms - other.ms);
+    const best = all[0];
+    if (best === undefined) return "together";
+    const stale = all.find(([, { ms, lastAt }]) => ms < hopeless * best[1].ms && this.#steps - lastAt >= againEvery);
+    return (stale ?? best)[0];
+  }
+
+  /** A step of nothing but so many answers took this long. */
+  measured(count: number, layout: Layout, ms: number): void {
+    const tried = this.#of(count).get(layout);
+    if (tried === undefined) return;
+    tried.ms =
+      tried.times === 0 ? ms : tried.times < firstTries ? Math.min(tried.ms, ms) : tried.ms + (ms - tried.ms) * weight;
+    tried.times++;
+    tried.lastAt = this.#steps;
+  }
+
+  #of(count: number): Map<Layout, Tried> {
+    const known = this.#byCount.get(count);
+    if (known !== undefined) return known;
+    const layouts: Layout[] =
+      count < 2 ? ["together"] : count <= groupSize ? ["together", "alone"] : ["together", "eights", "alone"];
+    const fresh = new Map(layouts.map((layout) => [layout, { ms: 0, times: 0, lastAt: 0 }]));
+    this.#byCount.set(count, fresh);
+    return fresh;
+  }
+}
+
+/** What a step computes in one slot. */
+export interface Piece {
+  readonly slot: number;
+  readonly tokens: readonly number[];
+  readonly guess: readonly number[];
+}
+
+export const isOne = ({ tokens, guess }: Piece): boolean => tokens.length === 1 && guess.length === 0;
+
+/**
+ * Puts the pieces of a step into the order in which llama.cpp computes them as they are laid out. It takes those together
+ * that follow in ascending order without a gap (`llama_batch_allocr::split_equal`), from wherever they stand. So groups
+ * come in descending order, and within a group slots ascend. Prompts and single tokens are never one group: their
+ * lengths differ, and it would cut the prompts.
+ */
+export function arranged<T extends Piece>(pieces: readonly T[], layout: Layout): T[] {
+  const runs: T[][] = [];
+  for (const piece of pieces.toSorted((one, other) => one.slot - other.slot)) {
+    const run = runs.at(-1);
+    const before = run?.at(-1);
+    const goesOn = before !== undefined && before.slot + 1 === piece.slot && isOne(before) === isOne(piece);
+    if (goesOn) run?.push(piece);
+    else runs.push([piece]);
+  }
+  const groups = runs.flatMap((run) => {
+    const [first] = run;
+    return first !== undefined && isOne(first) ? split(run, layout) : [run];
+  });
+  return groups.toReversed().flat();
+}
+
+function split<T>(run: readonly T[], layout: Layout): (readonly T[])[] {
+  if (layout === "together") return [run];
+  const whole = layout === "alone" ? 0 : run.length - (run.length % groupSize);
+  const groups: (readonly T[])[] = [];
+  for (let at = 0; at < whole; at += groupSize) groups.push(run.slice(at, at + groupSize));
+  for (const single of run.slice(whole)) groups.push([single]);
+  return groups;
+}

@@ -10,7 +10,7 @@ describe("PrefillPace", () => {
   it("reads more of a prompt at once when nobody waits for a token", () => {
     const pace = new PrefillPace(512);
     pace.measured(prompt(128), 128);
-    expect(pace.budget(beside)).toBe(96);
+    expect(pace.budget(beside)).toBe(256);
     expect(pace.budget({ waiting: 1, answering: 0, promptLeft: long })).toBe(512);
   });
 
@@ -18,8 +18,8 @@ describe("PrefillPace", () => {
     const pace = new PrefillPace(512);
     pace.measured(prompt(100), 400);
     const budgets = [1, 2, 5, 7, 100].map((waiting) => pace.budget({ waiting, answering: 1, promptLeft: long }));
-    expect(budgets).toEqual([32, 48, 128, 192, 192]);
-    expect(pace.budget({ waiting: 7, answering: 7, promptLeft: long })).toBe(32);
+    expect(budgets).toEqual([64, 128, 192, 192, 192]);
+    expect(pace.budget({ waiting: 7, answering: 7, promptLeft: long })).toBe(64);
     const quick = new PrefillPace(2048);
     quick.measured(prompt(100), 100);
     expect(quick.budget({ waiting: 100, answering: 1, promptLeft: long })).toBe(768);
@@ -44,7 +44,7 @@ describe("PrefillPace", () => {
     const pace = new PrefillPace(512);
     pace.measured(prompt(100), 200);
     expect(pace.budget({ waiting: 1, answering: 5, promptLeft: 165 })).toBe(165);
-    expect(pace.budget({ waiting: 1, answering: 5, promptLeft: 400 })).toBe(48);
+    expect(pace.budget({ waiting: 1, answering: 5, promptLeft: 400 })).toBe(128);
   });
 
   it("takes what the answers beside a prompt took for theirs", () => {

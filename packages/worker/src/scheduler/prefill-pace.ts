@@ -7,7 +7,7 @@ const gathering = { share: 0.02, mostMs: 5 } as const;
  * How long a step may take for each prompt that waits per running answer, and at most, in milliseconds. What is left of
  * all prompts is computed at once when it takes no longer than `atOnce`.
  */
-const limitMs = { perWaiting: 120, atOnce: 500, most: 1000 } as const;
+const limitMs = { perWaiting: 300, atOnce: 500, most: 1000 } as const;
 
 /** Requests that hold a slot. */
 export interface Crowd {

@@ -56,6 +56,9 @@ async function bundle(name) {
       format: "esm",
       platform: "node",
       target: "node26",
+      // Node keeps the text of a program in memory as long as that runs.
+      minifyWhitespace: true,
+      minifySyntax: true,
       sourcemap: true,
       sourcesContent: false,
       external,

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { frugalFlags } from "./frugal.ts";
 import { launcher } from "./launcher.ts";
 import { temporaryFolder, writeFiles } from "./testing/small-root.ts";
 
@@ -20,11 +21,19 @@ const run = (program: string, args: readonly string[], cwd: string, path = "/usr
 it("the launcher starts its own tree's Node with its own hive and every argument as it was", () => {
   const { program, script } = tree();
   expect(run(program, ["--name", 'the  attic\'s "hive"', "*"], "/")).toEqual([
+    ...frugalFlags,
     script,
     "--name",
     'the  attic\'s "hive"',
     "*",
   ]);
+});
+
+it("the launcher keeps the C library to one heap, unless somebody wants more", () => {
+  const { folder, program } = tree();
+  writeFiles(folder, { "node/bin/node": "#!/bin/sh\necho $MALLOC_ARENA_MAX\n" });
+  expect(run(program, [], "/")).toEqual(["1"]);
+  expect(execFileSync(program, { env: { MALLOC_ARENA_MAX: "4" }, encoding: "utf8" })).toBe("4\n");
 });
 
 it("the launcher finds its tree through relative and absolute links, from any folder and from PATH", () => {
@@ -35,9 +44,9 @@ it("the launcher finds its tree through relative and absolute links, from any fo
   symlinkSync(folder, join(elsewhere, "current"));
   symlinkSync("../current/bin/rbee-hive", join(bin, "first"));
   symlinkSync(join(bin, "first"), join(bin, "rbee-hive"));
-  expect(run(join(bin, "rbee-hive"), ["a"], "/")).toEqual([script, "a"]);
-  expect(run("./rbee-hive", [], bin)).toEqual([script]);
-  expect(run("/bin/sh", ["rbee-hive"], bin)).toEqual([script]);
-  expect(run("/bin/sh", ["-c", "rbee-hive b"], "/", `${bin}:/usr/bin:/bin`)).toEqual([script, "b"]);
-  expect(run(program, [], elsewhere)).toEqual([script]);
+  expect(run(join(bin, "rbee-hive"), ["a"], "/")).toEqual([...frugalFlags, script, "a"]);
+  expect(run("./rbee-hive", [], bin)).toEqual([...frugalFlags, script]);
+  expect(run("/bin/sh", ["rbee-hive"], bin)).toEqual([...frugalFlags, script]);
+  expect(run("/bin/sh", ["-c", "rbee-hive b"], "/", `${bin}:/usr/bin:/bin`)).toEqual([...frugalFlags, script, "b"]);
+  expect(run(program, [], elsewhere)).toEqual([...frugalFlags, script]);
 });

@@ -1,5 +1,12 @@
+import { frugalEnvironment, frugalFlags } from "./frugal.ts";
+
 /** Where the launcher lies in a tree; installing links to it. */
 export const launcherFile = "bin/rbee-hive";
+
+/** What the person who starts it has set stays. */
+const environment = Object.entries(frugalEnvironment)
+  .map(([name, value]) => `export ${name}="\${${name}:-${value}}"`)
+  .join("\n");
 
 /**
  * `bin/rbee-hive`: finds its own tree through however many symbolic links it was called. `readlink -f` would be
@@ -20,5 +27,6 @@ while [ -L "$program" ]; do
   esac
 done
 tree=$(CDPATH= cd -- "$(dirname -- "$program")/.." && pwd -P) || exit 1
-exec "$tree/node/bin/node" "$tree/packages/hive/bin/rbee-hive.js" "$@"
+${environment}
+exec "$tree/node/bin/node" ${frugalFlags.join(" ")} "$tree/packages/hive/bin/rbee-hive.js" "$@"
 `;

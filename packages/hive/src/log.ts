@@ -21,7 +21,7 @@ const terminal = {
   write(line: string): void {
     const { time, level, msg } = JSON.parse(line) as { time: number; level: number; msg: string };
     const mark = level >= 50 ? "error: " : level >= 40 ? "warning: " : "";
-    process.stdout.write(`${new Date(time).toLocaleTimeString("en-GB")} ${mark}${msg}\n`);
+    process.stdout.write(`${new Date(time).toTimeString().slice(0, 8)} ${mark}${msg}\n`);
   },
 };
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
+import { frugalFlags } from "@rbee/bundle";
 import { queenEndpoints, RbeeError, type Setting } from "@rbee/contract";
 import { describeSettings, loadSettings, queenSettings, SettingsError } from "@rbee/settings";
 import type { Logger } from "pino";
@@ -143,7 +144,7 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
     advertisedUrl: (host) => household.urlTowards(host),
     local: settings.localHive
       ? {
-          command: [process.execPath, join(program.root, "packages/hive/bin/rbee-hive.js")],
+          command: [process.execPath, ...frugalFlags, join(program.root, "packages/hive/bin/rbee-hive.js")],
           home: settings.hiveHome,
           host: settings.hiveHost,
           port: settings.hivePort,

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { ExponentialBackoff, noJitterGenerator, type IBackoff } from "cockatiel";
+import { frugalEnvironment } from "@rbee/bundle";
 import { RbeeError } from "@rbee/contract";
 import type { Logger } from "pino";
 import * as z from "zod";
@@ -60,6 +61,7 @@ export function createLocalHive({
   let stopping = false;
 
   const environment = (queenUrl: string): NodeJS.ProcessEnv => ({
+    ...frugalEnvironment,
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.has(name))),
     RBEE_HIVE_PARENT: "ipc",
     RBEE_HIVE_HOME: home,

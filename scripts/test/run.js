@@ -7,11 +7,12 @@ import { ensurePrerequisites } from "./prerequisites.js";
 import { allSuites } from "./suites.js";
 
 /** @typedef {import("./suites.js").Suite} Suite */
-/** @typedef {import("./suites.js").Counts} Counts */
+/** @typedef {import("./reports.js").Counts} Counts */
 /** @typedef {{ suite: Suite; state: "passed" | "failed" | "skipped"; seconds: number; counts: Counts; why?: string }} Outcome */
 
 const inCi = ["true", "1"].includes(process.env["CI"] ?? "");
-const none = { passed: 0, failed: 0, skipped: 0 };
+/** @type {Counts} */
+const none = { passed: 0, failed: 0, skipped: 0, failures: [] };
 
 /**
  * @param {readonly string[]} args
@@ -51,9 +52,9 @@ async function runSuite(suite) {
     failed = code !== 0;
     if (failed) break;
   }
-  const counts = readCounts(suite);
+  let counts = readCounts(suite);
   // A suite that could not even start its tests still counts as a failure in the sum.
-  if (failed && counts.failed === 0) counts.failed = 1;
+  if (failed && counts.failed === 0) counts = { ...counts, failed: 1 };
   const seconds = (performance.now() - startedAt) / 1000;
   return { suite, state: failed ? "failed" : "passed", seconds, counts };
 }
@@ -138,6 +139,10 @@ function summarise(outcomes) {
         "\n",
     );
   }
-  const sum = (/** @type {keyof Counts} */ key) => outcomes.reduce((total, { counts }) => total + counts[key], 0);
+  // Once more where it is seen: the runners wrote them far above.
+  const failures = outcomes.flatMap(({ suite, counts }) => counts.failures.map((one) => `${suite.name}: ${one}`));
+  if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.map((one) => `  ${one}\n`).join("")}`);
+  const sum = (/** @type {"passed" | "failed" | "skipped"} */ key) =>
+    outcomes.reduce((total, { counts }) => total + counts[key], 0);
   process.stdout.write(`\n${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped\n`);
 }

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../prepare/root.js";
+import { playwrightCounts, vitestCounts } from "./reports.js";
 import { extras, prerequisites } from "./prerequisites.js";
 
 /** @typedef {import("./prerequisites.js").Prerequisite} Prerequisite */
 /** @typedef {import("./prerequisites.js").Extra} Extra */
-/** @typedef {{ passed: number; failed: number; skipped: number }} Counts */
+/** @typedef {import("./reports.js").Counts} Counts */
 
 /**
  * One part of `npm test`.
@@ -30,28 +31,6 @@ function program(name, bin = name) {
   const folder = join(root, "node_modules", name);
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   return join(folder, typeof manifest.bin === "string" ? manifest.bin : manifest.bin[bin]);
-}
-
-/** @param {unknown} report */
-function vitestCounts(report) {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = /** @type {Record<string, number>} */ (
-    report
-  );
-  return {
-    passed: numPassedTests ?? 0,
-    failed: numFailedTests ?? 0,
-    skipped: (numPendingTests ?? 0) + (numTodoTests ?? 0),
-  };
-}
-
-/** @param {unknown} report */
-function playwrightCounts(report) {
-  const { stats } = /** @type {{ stats: Record<string, number> }} */ (report);
-  return {
-    passed: (stats["expected"] ?? 0) + (stats["flaky"] ?? 0),
-    failed: stats["unexpected"] ?? 0,
-    skipped: stats["skipped"] ?? 0,
-  };
 }
 
 /**

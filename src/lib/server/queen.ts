@@ -4,7 +4,12 @@ import { frugalFlags } from "@rbee/bundle";
 import { queenEndpoints, RbeeError, type Setting } from "@rbee/contract";
 import { describeSettings, loadSettings, queenSettings, SettingsError } from "@rbee/settings";
 import type { Logger } from "pino";
-import { createAccounts, type Accounts, type AccountsService } from "#lib/server/accounts/index.ts";
+import {
+  createAccounts,
+  createCredentialMemory,
+  type Accounts,
+  type AccountsService,
+} from "#lib/server/accounts/index.ts";
 import { openDatabase } from "#lib/server/db/index.ts";
 import { createHives, heartbeatListener, hiveModels, liveWorkers, type Hives } from "#lib/server/hives/index.ts";
 import { createHousehold, type Household } from "#lib/server/household/index.ts";
@@ -117,13 +122,14 @@ async function buildQueen(apps: Front): Promise<QueenRuntime> {
   const startedAt = now();
 
   const { db, close } = openDatabase(database);
-  const accounts = createAccounts({ db, localToken: localToken(home), now });
+  const memory = createCredentialMemory();
+  const accounts = createAccounts({ db, localToken: localToken(home), now, memory });
   await provisionAdmin(accounts, settings.adminName, settings.adminPassword);
   const household = createHousehold({ db, host: settings.host, publicUrl: settings.publicUrl });
   const usage = createUsage(db, log);
   const agent = hiveAgent();
   const vault = openVault(home);
-  const parkingKeys = createParkingKeys({ db, vault });
+  const parkingKeys = createParkingKeys({ db, vault, memory });
   const hives = createHives({
     db,
     vault,

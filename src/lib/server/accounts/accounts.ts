@@ -3,7 +3,7 @@ import { RbeeError, type User } from "@rbee/contract";
 import type { Db } from "#lib/server/db/index.ts";
 import { sameSecret } from "#lib/server/secrets/index.ts";
 import { createAuthenticator, type Authenticator } from "./authenticate.ts";
-import { createCredentialMemory } from "./credential-memory.ts";
+import { createCredentialMemory, type CredentialMemory } from "./credential-memory.ts";
 import { createInvitations } from "./invitations.ts";
 import { createKeys } from "./keys.ts";
 import { attemptLimit } from "#lib/server/limits/index.ts";
@@ -29,6 +29,8 @@ export interface AccountsOptions {
   /** Makes its bearer the first administrator, from this machine only. */
   localToken: string;
   now: () => number;
+  /** Where what was read of people and keys is remembered; its own when left out. */
+  memory?: CredentialMemory;
 }
 
 /** The accounts of the household, with what only the queen itself calls. */
@@ -44,8 +46,12 @@ export interface AccountsService extends Accounts {
   stop(): void;
 }
 
-export function createAccounts({ db, localToken, now }: AccountsOptions): AccountsService {
-  const memory = createCredentialMemory();
+export function createAccounts({
+  db,
+  localToken,
+  now,
+  memory = createCredentialMemory(),
+}: AccountsOptions): AccountsService {
   const people = createPeople(db, now, memory.forget);
   const presence = createPresence(db, now, memory.forget);
   const sessions = createSessions(db, presence, now);

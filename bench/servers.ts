@@ -55,7 +55,7 @@ export async function startWorker(
     [join(projectRoot, "packages/worker/bin/rbee-worker.js"), "--options", JSON.stringify(settings)],
     {
       env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-      stdio: process.env.DBG ? ["ignore","ignore","inherit"] : "ignore",
+      stdio: "ignore",
     },
   );
   const target = { name: "worker", origin: "http://worker", path: "/v1/chat/completions", socketPath };

@@ -65,6 +65,22 @@ describe("a conversation whose worker was stopped", () => {
     expect(cachedIn(third)).toBeGreaterThanOrEqual((second.usage?.total_tokens ?? Number.NaN) - 2);
   }, 120_000);
 
+  it("goes on when it was stopped since nobody had asked for a while, too", async () => {
+    const settings = (idle_stop_s: number | null) =>
+      household.admin.updateModelSettings({ params: { id: "bee-tiny" }, body: { idle_stop_s } });
+    await settings(1);
+    // Settings hold from the next worker on.
+    await stopWorkers();
+    const mine: Messages = [...opening.slice(0, 1), { role: "user", content: "How are you?" }];
+    const first = await ask(ada, mine);
+    await waitFor("the worker to stop by itself", async () =>
+      (await household.fleet()).hives.every(({ workers }) => workers.length === 0),
+    );
+    const second = await ask(ada, next(mine, first, "Hello"));
+    expect(cachedIn(second)).toBeGreaterThanOrEqual((first.usage?.total_tokens ?? Number.NaN) - 2);
+    await settings(null);
+  });
+
   it("leaves no key and no word of it on disk", async () => {
     await stopWorkers();
     const words = "the flowers are open";

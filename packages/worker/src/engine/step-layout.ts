@@ -11,8 +11,8 @@ const weight = 0.2;
 const firstTries = 3;
 /** So often a layout that lost is measured again: contexts have grown since, or other work was to blame. */
 const againEvery = 100;
-/** One that took so many times the best is not worth that. */
-const hopeless = 2;
+/** One that takes, or would take, so many times the best is not worth another try. */
+const hopeless = 1.5;
 
 interface Tried {
   ms: number;
@@ -31,26 +31,44 @@ export class LayoutCost {
 
   /** The layout for a step with so many answers. */
   choose(count: number): Layout {
-    const tried = this.#of(count);
-    const [only] = tried.keys();
-    if (tried.size === 1 && only !== undefined) return only;
+    const tried = [...this.#of(count)];
+    if (count < 2) return "together";
     this.#steps++;
-    for (const [layout, { times }] of tried) if (times < firstTries) return layout;
-    const all = [...tried].sort(([, one], [, other]) => one.ms - other.ms);
-    const best = all[0];
+    const known = tried.filter(([, { times }]) => times > 0).sort(([, one], [, other]) => one.ms - other.ms);
+    const [best] = known;
     if (best === undefined) return "together";
-    const stale = all.find(([, { ms, lastAt }]) => ms < hopeless * best[1].ms && this.#steps - lastAt >= againEvery);
-    return (stale ?? best)[0];
+    const limitMs = hopeless * best[1].ms;
+    for (const [layout, { ms, times, lastAt }] of tried) {
+      const takes = times > 0 ? ms : this.#expected(layout, count);
+      if (takes !== null && takes >= limitMs) continue;
+      if (times < firstTries || this.#steps - lastAt >= againEvery) return layout;
+    }
+    return best[0];
   }
 
   /** A step of nothing but so many answers took this long. */
   measured(count: number, layout: Layout, ms: number): void {
     const tried = this.#of(count).get(layout);
     if (tried === undefined) return;
-    tried.ms =
-      tried.times === 0 ? ms : tried.times < firstTries ? Math.min(tried.ms, ms) : tried.ms + (ms - tried.ms) * weight;
+    if (tried.times === 0) tried.ms = ms;
+    else if (tried.times < firstTries) tried.ms = Math.min(tried.ms, ms);
+    else tried.ms += (ms - tried.ms) * weight;
     tried.times++;
     tried.lastAt = this.#steps;
+  }
+
+  /** What a layout that was not tried yet would take by what smaller groups took; null when that is not known. */
+  #expected(layout: Layout, count: number): number | null {
+    const one = this.#together(1);
+    if (layout === "together" || one === null) return null;
+    if (layout === "alone") return count * one;
+    const group = this.#together(groupSize);
+    return group === null ? null : Math.floor(count / groupSize) * group + (count % groupSize) * one;
+  }
+
+  #together(count: number): number | null {
+    const tried = this.#byCount.get(count)?.get("together");
+    return tried === undefined || tried.times === 0 ? null : tried.ms;
   }
 
   #of(count: number): Map<Layout, Tried> {

@@ -59,6 +59,8 @@ async function bundle(name) {
       // Node keeps the text of a program in memory as long as that runs.
       minifyWhitespace: true,
       minifySyntax: true,
+      // Node shows the whole line in which an error was thrown.
+      lineLimit: 200,
       sourcemap: true,
       sourcesContent: false,
       external,

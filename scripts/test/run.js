@@ -140,7 +140,11 @@ function summarise(outcomes) {
     );
   }
   // Once more where it is seen: the runners wrote them far above.
-  const failures = outcomes.flatMap(({ suite, counts }) => counts.failures.map((one) => `${suite.name}: ${one}`));
+  const failures = outcomes
+    .filter(({ state }) => state === "failed")
+    .flatMap(({ suite, counts, why = "see above" }) =>
+      (counts.failures.length === 0 ? [why] : counts.failures).map((one) => `${suite.name}: ${one}`),
+    );
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.map((one) => `  ${one}\n`).join("")}`);
   const sum = (/** @type {"passed" | "failed" | "skipped"} */ key) =>
     outcomes.reduce((total, { counts }) => total + counts[key], 0);

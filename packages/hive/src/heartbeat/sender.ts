@@ -22,7 +22,7 @@ export function httpSender(hiveToken: string): HeartbeatSender {
   const agent = new Agent({ connections: 1, connect: { timeout: 5_000 }, keepAliveTimeout: 60_000 });
   const doFetch: FetchLike = async (url, init) => {
     const response = await undiciFetch(url, { ...init, dispatcher: agent, redirect: "error" });
-    // undici's own Response is not the global class, but has all that a client reads.
+    // To the compiler undici's Response is another class than the global one; it has all that a client reads.
     return response as unknown as Response;
   };
   return {

@@ -84,7 +84,7 @@ export class LlamaEngine implements Engine {
   readonly #context: LlamaContext;
   readonly #native: Native;
   /** Null on a GPU, where one pass for all is always best. */
-  readonly #layoutCost: LayoutCost | null;
+  #layoutCost: LayoutCost | null;
   #threads: number;
 
   constructor(model: LlamaModel, context: LlamaContext, facts: Omit<ModelFacts, "parameters">, threads: number) {
@@ -169,14 +169,17 @@ export class LlamaEngine implements Engine {
       logits.set(slot, context.addToBatch(slot, position, Uint32Array.from([...tokens, ...guess]), wanted));
     }
     const began = performance.now();
-    const decoded = context.decodeBatch();
+    let tookMs = Number.NaN;
+    const decoded = context.decodeBatch().then(() => {
+      tookMs = performance.now() - began;
+    });
     if (!oneThread) await decoded;
     // With a single thread below, what is asked for now is done right after the batch, without a way through here.
     const chosen = work.map((piece) => this.#chosen(piece, logits.get(piece.slot) ?? noLogits));
     // Nobody may touch a slot while anything of this step is under way, so a failure waits for the rest.
     await Promise.allSettled([decoded, ...chosen]);
     await decoded;
-    if (answers === work.length) this.#layoutCost?.measured(answers, layout, performance.now() - began);
+    if (answers === work.length) this.#layoutCost?.measured(answers, layout, tookMs);
     return Promise.all(chosen);
   }
 
@@ -258,7 +261,10 @@ export class LlamaEngine implements Engine {
   }
 
   useThreads(threads: number): void {
+    if (threads === this.#threads) return;
     this.#threads = threads;
+    // What was measured holds for other threads no more.
+    if (this.#layoutCost !== null) this.#layoutCost = new LayoutCost();
   }
 
   async dispose(): Promise<void> {

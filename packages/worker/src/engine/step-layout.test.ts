@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { arranged, LayoutCost, type Layout } from "./step-layout.ts";
+import { arranged, LayoutCost, passes, type Layout } from "./step-layout.ts";
 
 const one = (slot: number) => ({ slot, tokens: [7], guess: [] });
 const prompt = (slot: number) => ({ slot, tokens: [7, 8, 9], guess: [] });
@@ -7,8 +8,8 @@ const order = (pieces: readonly ReturnType<typeof one>[], layout: Layout) =>
   arranged(pieces, layout).map(({ slot }) => slot);
 const upTo = (count: number) => Array.from({ length: count }, (_, slot) => one(slot));
 
-/** What llama.cpp would compute together: from each first one that is left, those that follow it by one, wherever they stand. */
-function passes(slots: readonly number[]): number[][] {
+/** What llama.cpp would compute together, of pieces of one token each. */
+function groups(slots: readonly number[]): number[][] {
   const left = [...slots];
   const result: number[][] = [];
   while (left.length > 0) {
@@ -26,15 +27,15 @@ function passes(slots: readonly number[]): number[][] {
 
 describe("the order of a step", () => {
   it("is one pass for all that are to be computed together, however they came", () => {
-    expect(passes(order([one(2), one(0), one(1)], "together"))).toEqual([[0, 1, 2]]);
+    expect(groups(order([one(2), one(0), one(1)], "together"))).toEqual([[0, 1, 2]]);
   });
 
   it("is a pass for each that is to be computed alone", () => {
-    expect(passes(order(upTo(4), "alone"))).toEqual([[3], [2], [1], [0]]);
+    expect(groups(order(upTo(4), "alone"))).toEqual([[3], [2], [1], [0]]);
   });
 
   it("is passes of eight, and the rest alone", () => {
-    expect(passes(order(upTo(18), "eights"))).toEqual([
+    expect(groups(order(upTo(18), "eights"))).toEqual([
       [17],
       [16],
       [8, 9, 10, 11, 12, 13, 14, 15],
@@ -43,9 +44,31 @@ describe("the order of a step", () => {
   });
 
   it("keeps prompts and answers apart that have neighbouring slots, and prompts together", () => {
-    const pieces = [one(0), one(1), prompt(2), prompt(3), one(4), prompt(6)];
-    expect(passes(order(pieces, "together"))).toEqual([[6], [4], [2, 3], [0, 1]]);
-    expect(passes(order(pieces, "alone"))).toEqual([[6], [4], [2, 3], [1], [0]]);
+    const pieces = [one(0), one(1), prompt(2), prompt(3), one(6)];
+    expect(groups(order(pieces, "together"))).toEqual([[6], [2, 3], [0, 1]]);
+    expect(groups(order(pieces, "alone"))).toEqual([[6], [2, 3], [1], [0]]);
+  });
+
+  it("lets a prompt between answers begin with them, which is a pass less", () => {
+    const pieces = [...upTo(3), prompt(3), ...[4, 5, 6, 7].map(one)];
+    expect(order(pieces, "together")).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(passes(arranged(pieces, "together"))).toBe(2);
+    // Those that are computed alone are so with a prompt in between, too.
+    expect(passes(arranged(pieces, "alone"))).toBe(8);
+  });
+
+  it("never takes more passes together than in plain order", () => {
+    const piece = fc.record({ length: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 9 })), here: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (all) => {
+        const pieces = all.flatMap(({ length, here }, slot) =>
+          here ? [{ slot, tokens: Array<number>(length).fill(7), guess: [] }] : [],
+        );
+        const best = arranged(pieces, "together");
+        expect(best.toSorted((a, b) => a.slot - b.slot)).toEqual(pieces);
+        expect(passes(best)).toBeLessThanOrEqual(passes(pieces));
+      }),
+    );
   });
 });
 
@@ -79,8 +102,8 @@ describe("the layout of a step", () => {
     expect(run(cost, 4, { together: 40, alone: 60 }, 200).at(-1)).toBe("together");
   });
 
-  it("is not tried again where it took much longer", () => {
-    const layouts = run(new LayoutCost(), 4, { together: 40, alone: 100 }, 500);
+  it("is hardly tried where it took much longer", () => {
+    const layouts = run(new LayoutCost(), 4, { together: 40, alone: 100 }, 1000);
     expect(layouts.filter((layout) => layout === "alone")).toHaveLength(1);
   });
 
@@ -89,5 +112,20 @@ describe("the layout of a step", () => {
     run(cost, 1, { together: 200 }, 3);
     expect(run(cost, 8, { together: 250 }, 500)).not.toContain("alone");
     expect(run(cost, 12, { together: 300 }, 500)).not.toContain("eights");
+  });
+
+  it("comes back to what is best after a step that something else held up, however long", () => {
+    const cost = new LayoutCost();
+    const ms = { together: 49, alone: 66 };
+    run(cost, 8, ms, 50);
+    for (let slow = 0; slow < 3; slow++) cost.measured(8, "together", 6000);
+    expect(run(cost, 8, ms, 300).at(-1)).toBe("together");
+  });
+
+  it("comes back after a long time in which it was much slower", () => {
+    const cost = new LayoutCost();
+    run(cost, 2, { together: 24, alone: 16 }, 50);
+    run(cost, 2, { together: 24, alone: 128 }, 300);
+    expect(run(cost, 2, { together: 24, alone: 16 }, 4000).at(-1)).toBe("alone");
   });
 });

@@ -11,8 +11,11 @@ const weight = 0.2;
 const firstTries = 3;
 /** So often a layout that lost is measured again: contexts have grown since, or other work was to blame. */
 const againEvery = 100;
-/** One that takes, or would take, so many times the best is not worth another try. */
+/** One that takes, or would take, so many times the best is tried no more than once in a long while. */
 const hopeless = 1.5;
+const hopelessAgainEvery = 2000;
+/** So many times the usual is taken for no more than that: something else held up the step. */
+const outlier = 2;
 
 interface Tried {
   ms: number;
@@ -40,8 +43,9 @@ export class LayoutCost {
     const limitMs = hopeless * best[1].ms;
     for (const [layout, { ms, times, lastAt }] of tried) {
       const takes = times > 0 ? ms : this.#expected(layout, count);
-      if (takes !== null && takes >= limitMs) continue;
-      if (times < firstTries || this.#steps - lastAt >= againEvery) return layout;
+      const isHopeless = takes !== null && takes >= limitMs;
+      const idle = this.#steps - lastAt;
+      if (isHopeless ? idle >= hopelessAgainEvery : times < firstTries || idle >= againEvery) return layout;
     }
     return best[0];
   }
@@ -52,7 +56,7 @@ export class LayoutCost {
     if (tried === undefined) return;
     if (tried.times === 0) tried.ms = ms;
     else if (tried.times < firstTries) tried.ms = Math.min(tried.ms, ms);
-    else tried.ms += (ms - tried.ms) * weight;
+    else tried.ms += (Math.min(ms, outlier * tried.ms) - tried.ms) * weight;
     tried.times++;
     tried.lastAt = this.#steps;
   }
@@ -93,24 +97,31 @@ export const isOne = ({ tokens, guess }: Piece): boolean => tokens.length === 1 
 
 /**
  * Puts the pieces of a step into the order in which llama.cpp computes them as they are laid out. It takes those together
- * that follow in ascending order without a gap (`llama_batch_allocr::split_equal`), from wherever they stand. So groups
- * come in descending order, and within a group slots ascend. Prompts and single tokens are never one group: their
- * lengths differ, and it would cut the prompts.
+ * that follow in ascending order without a gap, from wherever they stand. So groups come in descending order, and within
+ * a group slots ascend. A prompt is no part of a group of single tokens, which would be cut off from it; but where it
+ * stands between answers that are to be computed together, that is cheaper than two groups of them.
  */
 export function arranged<T extends Piece>(pieces: readonly T[], layout: Layout): T[] {
+  const ascending = pieces.toSorted((one, other) => one.slot - other.slot);
+  const grouped = inGroups(ascending, layout).toReversed().flat();
+  if (layout !== "together") return grouped;
+  return passes(ascending) < passes(grouped) ? ascending : grouped;
+}
+
+/** Slots in ascending order, cut where one is missing, where prompts and single tokens meet, and as the layout wants. */
+function inGroups<T extends Piece>(ascending: readonly T[], layout: Layout): (readonly T[])[] {
   const runs: T[][] = [];
-  for (const piece of pieces.toSorted((one, other) => one.slot - other.slot)) {
+  for (const piece of ascending) {
     const run = runs.at(-1);
     const before = run?.at(-1);
     const goesOn = before !== undefined && before.slot + 1 === piece.slot && isOne(before) === isOne(piece);
     if (goesOn) run?.push(piece);
     else runs.push([piece]);
   }
-  const groups = runs.flatMap((run) => {
+  return runs.flatMap((run) => {
     const [first] = run;
     return first !== undefined && isOne(first) ? split(run, layout) : [run];
   });
-  return groups.toReversed().flat();
 }
 
 function split<T>(run: readonly T[], layout: Layout): (readonly T[])[] {
@@ -120,4 +131,25 @@ function split<T>(run: readonly T[], layout: Layout): (readonly T[])[] {
   for (let at = 0; at < whole; at += groupSize) groups.push(run.slice(at, at + groupSize));
   for (const single of run.slice(whole)) groups.push([single]);
   return groups;
+}
+
+/**
+ * How often llama.cpp goes through the weights for a batch in this order (`llama_batch_allocr::split_equal`): each time
+ * with the slots that follow one another, and as much of each as the shortest of them has left.
+ */
+export function passes(batch: readonly Piece[]): number {
+  let left = batch.map(({ slot, tokens, guess }) => ({ slot, length: tokens.length + guess.length }));
+  let count = 0;
+  while (left.length > 0) {
+    const pass: { slot: number; length: number }[] = [];
+    for (const one of left) {
+      const last = pass.at(-1);
+      if (last === undefined || one.slot === last.slot + 1) pass.push(one);
+    }
+    const length = Math.min(...pass.map((one) => one.length));
+    for (const one of pass) one.length -= length;
+    left = left.filter((one) => one.length > 0);
+    count++;
+  }
+  return count;
 }

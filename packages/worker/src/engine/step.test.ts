@@ -5,8 +5,8 @@ import { loadEngine, type Engine, type Sampler, type SamplingSettings } from "./
 const modelPath = fileURLToPath(new URL("../../../../models/bee-tiny/bee-tiny-q8_0.gguf", import.meta.url));
 let engine: Engine;
 let sampler: Sampler;
-beforeAll(async () => {
-  engine = await loadEngine(
+const load = (slots: number): Promise<Engine> =>
+  loadEngine(
     {
       worker_id: "worker:test",
       model: "bee-tiny",
@@ -14,13 +14,15 @@ beforeAll(async () => {
       socket_path: "unused",
       backend: "cpu",
       device: "cpu",
-      slots: 2,
+      slots,
       threads: 1,
       speculation: "off",
       queue_limit: 1,
     },
     { onProgress: () => {}, onLog: () => {} },
   );
+beforeAll(async () => {
+  engine = await load(2);
   sampler = engine.createSampler(greedy, [], null);
 }, 30_000);
 afterAll(() => engine.dispose());
@@ -80,4 +82,48 @@ it("a step that cannot be computed rejects, and the next one works", async () =>
   const [first = -1] = await answer(1);
   await expect(step(prompt().length + 500, [first])).rejects.toThrow();
   expect(await answer(1)).toEqual([first]);
+});
+
+it("answers are the same in whatever passes through the weights they are computed", async () => {
+  const many = await load(9);
+  const questions = [
+    "Who are you?",
+    "Hello",
+    "What is rbee?",
+    "How are you?",
+    "Thank you",
+    "Hi",
+    "Good night",
+    "Help",
+    "Why?",
+  ];
+  const begin = questions.map((question) =>
+    many.vocabulary.tokenize(`<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`, {
+      markers: true,
+      continued: false,
+    }),
+  );
+  const greedyOne = many.createSampler(greedy, [], null);
+  // Steps enough for every layout to be tried.
+  const count = 12;
+  /** Lets these slots answer, all in each step; first their prompts, one by one. */
+  const answersOf = async (slots: readonly number[]) => {
+    const answers = new Map(slots.map((slot): [number, number[]] => [slot, []]));
+    const work = (slot: number, position: number, tokens: readonly number[]) =>
+      ({ slot, position, tokens, guess: [], sampler: greedyOne, observer: null }) as const;
+    for (const slot of slots) {
+      many.keep(slot, 0);
+      answers.get(slot)?.push(...((await many.step([work(slot, 0, begin[slot] ?? [])]))[0] ?? []));
+    }
+    for (let at = 0; at < count; at++) {
+      const last = (slot: number) => answers.get(slot)?.at(-1) ?? -1;
+      const tokens = await many.step(slots.map((slot) => work(slot, (begin[slot]?.length ?? 0) + at, [last(slot)])));
+      slots.forEach((slot, index) => answers.get(slot)?.push(...(tokens[index] ?? [])));
+    }
+    return slots.map((slot) => answers.get(slot));
+  };
+  const alone: (readonly number[] | undefined)[] = [];
+  for (const slot of questions.keys()) alone.push(...(await answersOf([slot])));
+  expect(await answersOf([...questions.keys()])).toEqual(alone);
+  await many.dispose();
 });

@@ -134,6 +134,11 @@ export class Generation {
     return this.request.guide === null && this.request.logprobs === null;
   }
 
+  /** Milliseconds since it was submitted. */
+  ageMs(nowMs: number): number {
+    return nowMs - this.#submittedMs;
+  }
+
   /** Milliseconds since the first token, when that is all there is; else null. */
   begunMs(nowMs: number): number | null {
     return this.#predicted === 1 ? nowMs - this.#firstTokenMs : null;

@@ -29,12 +29,14 @@ export interface StepContent {
 const smallest = 32;
 /** Weight of the newest measurement. */
 const weight = 0.3;
+/** So many times the usual is taken for no more than that. */
+const outlier = 2;
 /** However long the answers beside it seem to take, so much of a step is the prompt's. */
 const leastShare = 0.25;
 
 /**
  * Measures how fast prompts are computed here and says how many prompt tokens fit into a step that nobody notices.
- * The answer is a round number, so that small differences in speed do not change the shape of the arithmetic.
+ * A part of what is left is a round number, so that small differences in speed seldom change the shape of the arithmetic.
  */
 export class PrefillPace {
   readonly #batchSize: number;
@@ -55,7 +57,9 @@ export class PrefillPace {
   measured({ promptTokens, answers }: StepContent, ms: number): void {
     if (promptTokens === 0) {
       const known = this.#answersMs.get(answers);
-      this.#answersMs.set(answers, known === undefined ? ms : known * (1 - weight) + ms * weight);
+      // Something else on the machine may have held up a step; the next ones tell.
+      const now = known === undefined ? ms : Math.min(ms, outlier * known);
+      this.#answersMs.set(answers, known === undefined ? now : known * (1 - weight) + now * weight);
       return;
     }
     if (promptTokens < smallest) return;

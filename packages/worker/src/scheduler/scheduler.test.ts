@@ -136,6 +136,72 @@ describe("Scheduler", () => {
     expect(long.text).toBe("cdefghijklmnopqrstuvwxyz");
   });
 
+  describe("an answer that has just begun", () => {
+    /** One that has its first token while the last part of another prompt is being computed. */
+    async function held() {
+      const house = household(2, { batchSize: 64 });
+      const { engine, ask, settle } = house;
+      // Only what is known to be over soon is waited for.
+      await settle(ask("z".repeat(64), { max: 1 }));
+      const before = engine.steps.length;
+      engine.hold();
+      const [quick, slow] = [ask("a".repeat(40), { max: 5 }), ask("b".repeat(64), { max: 5 })];
+      await until("the first step", () => engine.steps.length === before + 1);
+      engine.letStepGo();
+      await until("the rest of the other prompt", () => engine.steps.length === before + 2);
+      return { ...house, quick, slow, sizes: () => engine.steps.slice(before).map((step) => step.size) };
+    }
+
+    it("goes on with those that came with it", async () => {
+      const { engine, settle, quick, slow, sizes } = await held();
+      expect(sizes()).toEqual([2, 1]);
+      expect(quick.text).toBe("b");
+      engine.release();
+      await settle(quick, slow);
+      expect([quick.text, slow.text]).toEqual(["bcdef", "cdefg"]);
+      expect(sizes()).toEqual([2, 1, 2, 2, 2, 2]);
+    });
+
+    it("goes on at once when the one it waits for leaves", async () => {
+      const { engine, scheduler, settle, quick, slow, sizes } = await held();
+      scheduler.cancel(slow.generation);
+      engine.release();
+      await settle(quick);
+      expect(quick.text).toBe("bcdef");
+      expect(sizes()).toEqual([2, 1, 1, 1, 1, 1]);
+    });
+
+    it("goes on when the one it waits for cannot be computed", async () => {
+      const { engine, settle, quick, slow, errors } = await held();
+      engine.failNext = true;
+      engine.release();
+      await settle(quick, slow);
+      expect([slow.error?.code, errors.length]).toEqual(["internal_error", 1]);
+      expect(quick.text).toBe("bcdef");
+    });
+
+    it("is waited for by a drain", async () => {
+      const { engine, scheduler, settle, quick, slow } = await held();
+      const drained = scheduler.drain();
+      engine.release();
+      await drained;
+      await settle(quick, slow);
+      expect([quick.text, slow.text]).toEqual(["bcdef", "cdefg"]);
+    });
+  });
+
+  it("starts those together who come one after the other at nearly the same moment", async () => {
+    const { engine, ask, settle } = household(3);
+    const asks = [ask("a", { max: 2 })];
+    setImmediate(() => {
+      asks.push(ask("k", { max: 2 }));
+      setTimeout(() => asks.push(ask("p", { max: 2 })), 0);
+    });
+    await until("all", () => asks.length === 3);
+    await settle(...asks);
+    expect(engine.steps[0]?.size).toBe(3);
+  });
+
   it("erases only what differs from the longest known prefix, and reports what it reused", async () => {
     const { engine, ask, settle } = household(2);
     const first = ask("hello", { max: 3 });

@@ -229,10 +229,11 @@ export class Scheduler {
     const running = holders.map(({ id, generation }) => ({
       slot: id,
       promptLeft: generation.promptLeft,
+      ageMs: generation.ageMs(nowMs),
       begunMs: generation.begunMs(nowMs),
     }));
     const promptLeft = running.reduce((sum, each) => sum + each.promptLeft, 0);
-    const held = heldBack(running, this.#pace.promptMs(promptLeft));
+    const held = heldBack(running, this.#pace.msPerToken);
     const candidates = running.filter(({ slot }) => !held.has(slot));
     const waiting = candidates.filter((each) => each.promptLeft > 0).length;
     if (waiting > 0) this.#stepsWithPrompts++;

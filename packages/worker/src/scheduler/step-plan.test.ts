@@ -80,22 +80,27 @@ describe("planStep", () => {
 });
 
 describe("heldBack", () => {
-  const beginner = (slot: number, begunMs: number) => ({ slot, promptLeft: 0, begunMs });
-  const running = (slot: number) => ({ slot, promptLeft: 0, begunMs: null });
-  const waiting = (slot: number, promptLeft: number) => ({ slot, promptLeft, begunMs: null });
+  const beginner = (slot: number, begunMs: number) => ({ slot, promptLeft: 0, ageMs: begunMs + 300, begunMs });
+  const running = (slot: number) => ({ slot, promptLeft: 0, ageMs: 5000, begunMs: null });
+  const waiting = (slot: number, promptLeft: number, ageMs = 4000) => ({ slot, promptLeft, ageMs, begunMs: null });
 
-  it("lets answers that have just begun wait for those that are about to, and nobody else", () => {
-    expect(heldBack([beginner(0, 200), running(1), waiting(2, 150)], 300)).toEqual(new Set([0]));
+  it("lets answers that have just begun wait for those that came before they did", () => {
+    expect(heldBack([beginner(0, 200), beginner(1, 100), waiting(2, 150)], 2)).toEqual(new Set([0, 1]));
+    expect(heldBack([beginner(0, 200), waiting(1, 150, 199)], 2)).toEqual(new Set());
+  });
+
+  it("holds nobody up while somebody is in the middle of an answer", () => {
+    expect(heldBack([beginner(0, 200), running(1), waiting(2, 150)], 2)).toEqual(new Set());
   });
 
   it("holds nobody up for what takes long, or is next to nothing, or is not known", () => {
-    const candidates = (left: number) => [beginner(0, 200), waiting(2, left)];
-    expect(heldBack(candidates(5000), 10_000)).toEqual(new Set());
-    expect(heldBack(candidates(2), 4)).toEqual(new Set());
+    const candidates = (left: number) => [beginner(0, 200), waiting(1, left)];
+    expect(heldBack(candidates(5000), 2)).toEqual(new Set());
+    expect(heldBack(candidates(2), 2)).toEqual(new Set());
     expect(heldBack(candidates(150), null)).toEqual(new Set());
   });
 
   it("lets them go after three seconds, however many come", () => {
-    expect(heldBack([beginner(0, 3000), beginner(1, 2900), waiting(2, 150)], 300)).toEqual(new Set([1]));
+    expect(heldBack([beginner(0, 3000), beginner(1, 2900), waiting(2, 150)], 2)).toEqual(new Set([1]));
   });
 });

@@ -5,8 +5,10 @@ export interface Candidate {
   readonly promptLeft: number;
 }
 
-/** An answer that may wait for others. */
-export interface Beginner extends Candidate {
+/** One that may wait for others, or be waited for. */
+export interface Starter extends Candidate {
+  /** Milliseconds since it came. */
+  readonly ageMs: number;
   /** Milliseconds since its first token, when it has no other yet; else null. */
   readonly begunMs: number | null;
 }
@@ -34,17 +36,20 @@ const mostHeldMs = 3000;
 const fewTokens = 32;
 
 /**
- * The slots of answers that have just begun and wait for the prompts of others, since answers that go on together take
- * little more than one of them. Their first token is out; without waiting the prompts would only take longer. Nobody
- * waits for what takes longer than an answer may be held, and those that have had more tokens wait for nobody.
- * @param promptMs what all prompts that are left take; null when that is not known.
+ * The slots of answers that have just begun and wait for the prompts of those who came before that, since answers that
+ * go on together take little more than one of them. Their first token is out; without waiting the prompts would only
+ * take longer. Nobody waits for who came later, nor for what takes longer than an answer may be held; and when somebody
+ * is in the middle of an answer, the step has to be made anyway, and nobody waits at all.
+ * @param msPerToken what a prompt token takes; null when that is not known.
  */
-export function heldBack(candidates: readonly Beginner[], promptMs: number | null): ReadonlySet<number> {
-  const left = candidates.reduce((sum, { promptLeft }) => sum + promptLeft, 0);
-  if (left < fewTokens || promptMs === null || promptMs > mostHeldMs) return new Set();
-  const held = candidates.filter(
-    ({ promptLeft, begunMs }) => promptLeft === 0 && begunMs !== null && begunMs < mostHeldMs,
-  );
+export function heldBack(starters: readonly Starter[], msPerToken: number | null): ReadonlySet<number> {
+  const answers = starters.filter(({ promptLeft }) => promptLeft === 0);
+  if (msPerToken === null || answers.some(({ begunMs }) => begunMs === null)) return new Set();
+  const held = answers.filter(({ begunMs }) => {
+    if (begunMs === null || begunMs >= mostHeldMs) return false;
+    const left = starters.reduce((sum, { promptLeft, ageMs }) => sum + (ageMs >= begunMs ? promptLeft : 0), 0);
+    return left >= fewTokens && left * msPerToken <= mostHeldMs;
+  });
   return new Set(held.map(({ slot }) => slot));
 }
 

@@ -12,7 +12,7 @@ const facts: ProgramFacts = {
   path: "/bin/llama-server",
   version: "1",
   knowsDevices: true,
-  help: "-np, --parallel N\n--cache-ram N\n--host HOST  socket when it ends with .sock",
+  help: "-np, --parallel N\n--cache-ram N\n--mmap, --no-mmap\n--host HOST  socket when it ends with .sock",
   devices: devicesIn(listed),
 };
 const launch = (options: Partial<Launch["options"]> = {}, flags: readonly string[] = []) => ({
@@ -43,6 +43,11 @@ describe("llama-server's command line", () => {
     expect(after("--device", args({ backend: "cuda", device: "cuda:3" }))).toBe("CUDA0");
     expect(after("--device", args({ backend: "vulkan", device: "vulkan:1" }))).toBe("Vulkan1");
     expect(after("--n-gpu-layers", args({ backend: "cuda", device: "cuda:0", gpu_layers: 20 }))).toBe("20");
+  });
+
+  it("keeps weights on the CPU in memory of their own", () => {
+    expect(args()).toContain("--no-mmap");
+    expect(args({ backend: "cuda", device: "cuda:0" })).not.toContain("--no-mmap");
   });
 
   it("has more context than the header says only when that is asked for", () => {

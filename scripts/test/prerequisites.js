@@ -23,7 +23,7 @@ async function playwrightsBrowser() {
   return existsSync(chromium.executablePath());
 }
 
-/** @type {Record<"chromium" | "sshd" | "ip", Prerequisite>} */
+/** @type {Record<"chromium" | "sshd" | "ip" | "busybox", Prerequisite>} */
 export const prerequisites = {
   chromium: {
     name: "chromium",
@@ -42,6 +42,13 @@ export const prerequisites = {
     debianPackage: "iproute2",
     elsewhere: "install iproute2 with your system's package manager",
     isPresent: () => process.platform !== "linux" || onPath("ip"),
+  },
+  // Routers and small boxes have it as their shell, so one of the test hosts does.
+  busybox: {
+    name: "busybox",
+    debianPackage: "busybox",
+    elsewhere: "install busybox with your system's package manager",
+    isPresent: () => process.platform !== "linux" || onPath("busybox"),
   },
 };
 

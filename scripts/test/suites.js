@@ -61,7 +61,7 @@ const vitest = (name, title, files, reports, others = {}) => ({
  * @returns {Suite[]}
  */
 export function allSuites(reports) {
-  const { chromium, sshd, ip } = prerequisites;
+  const { chromium, sshd, ip, busybox } = prerequisites;
   const { llama } = extras;
   return [
     {
@@ -85,7 +85,7 @@ export function allSuites(reports) {
     { name: "build", title: "Build", commands: [["scripts/build.js"]] },
     vitest("unit", "Unit tests", "{src,packages/*/src}/**/*.test.ts", reports, { uses: [llama] }),
     vitest("integration", "Integration tests (real processes)", "tests/integration/**/*.test.ts", reports, {
-      wants: [sshd, ip],
+      wants: [sshd, ip, busybox],
       uses: [llama],
     }),
     vitest("conformance", "Conformance tests (public clients)", "tests/conformance/**/*.test.ts", reports),

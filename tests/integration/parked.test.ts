@@ -71,7 +71,10 @@ describe("a conversation whose worker was stopped", () => {
     await settings(1);
     // Settings hold from the next worker on.
     await stopWorkers();
-    const mine: Messages = [...opening.slice(0, 1), { role: "user", content: "How are you?" }];
+    const mine: Messages = [
+      { role: "system", content: `You keep bees. ${"It rains today and everybody stays at home. ".repeat(14)}` },
+      { role: "user", content: "How are you?" },
+    ];
     const first = await ask(ada, mine);
     await waitFor("the worker to stop by itself", async () =>
       (await household.fleet()).hives.every(({ workers }) => workers.length === 0),

@@ -11,6 +11,7 @@ import {
   type ErrorAnswer,
   type Fault,
 } from "../../support/fault.ts";
+import { freeze, thawAll } from "../../support/frozen.ts";
 import { startHousehold, type Household } from "../../support/household.ts";
 import { invitedMember } from "../../support/people.ts";
 import { tenTimesAsFast } from "../../support/process.ts";
@@ -27,7 +28,10 @@ beforeAll(async () => {
   key = await household.key();
   memberKey = (await invitedMember(household, "Grace")).key;
 });
-afterAll(() => household.stop());
+afterAll(async () => {
+  thawAll();
+  await household.stop();
+});
 
 const messages = [{ role: "user", content: "Hello" }];
 const send = (method: string, path: string, body?: string, credentials: Record<string, string> = {}) =>
@@ -40,6 +44,14 @@ const refused = async (method: string, path: string, body?: unknown, credentials
   errorAnswer(await send(method, path, body === undefined ? undefined : JSON.stringify(body), credentials));
 const chat = (change: object) => refused("POST", "/v1/chat/completions", { model: "bee-tiny", messages, ...change });
 const openai = (apiKey = key) => new OpenAI({ baseURL: `${household.url}/v1`, apiKey, maxRetries: 0 });
+
+/** Stops the worker as it stands, so that what it is doing lasts as long as a test wants. */
+async function freezeWorker(): Promise<void> {
+  const worker = await waitFor("the worker's number", async () =>
+    (await household.fleet()).hives.flatMap(({ workers }) => workers).find(({ pid }) => pid !== null),
+  );
+  freeze(worker.pid);
+}
 
 describe("a chat that makes no sense", () => {
   const user = (content: unknown) => [{ role: "user", content }];
@@ -255,9 +267,10 @@ describe("a client that is slow", () => {
 describe("more than the household can take", () => {
   it("queue_full: says when to come back", async () => {
     const leaving = new AbortController();
+    await send("POST", "/v1/chat/completions", JSON.stringify({ model: "bee-tiny", messages }));
+    await freezeWorker();
     // Five are with the worker, and one person may fill half of the queue.
-    const running = await Promise.all(Array.from({ length: 5 }, () => longChat(household.admin, leaving.signal)));
-    const waiting = [1, 2].map(() => longChat(household.admin, leaving.signal).catch(() => undefined));
+    const asked = Array.from({ length: 7 }, () => longChat(household.admin, leaving.signal).catch(() => undefined));
     await waitFor("two to wait", async () => (await household.fleet()).totals.requests_waiting === 2);
     const { status, headers, error } = await chat({});
     expect(status).toBe(429);
@@ -269,8 +282,8 @@ describe("more than the household can take", () => {
     expect(thrown).toBeInstanceOf(RateLimitError);
     expect(thrown).toMatchObject({ status: 429, code: "queue_full" });
     leaving.abort();
-    await Promise.all(waiting);
-    for (const stream of running) await stream.return(undefined).catch(() => undefined);
+    thawAll();
+    await Promise.all(asked);
   });
 
   it("rate_limited: machines that try join tokens are slowed down", async () => {
@@ -306,9 +319,11 @@ describe("a queen that stops", () => {
       for await (const event of chatEvents(response)) events.push(event);
     };
     const body = JSON.stringify({ model: "bee-tiny", messages, stream: true, ...neverEnding });
-    const running = await Promise.all([1, 2, 3, 4, 5].map(() => send("POST", "/v1/chat/completions", body)));
+    const running = await Promise.all([1, 2, 3, 4].map(() => send("POST", "/v1/chat/completions", body)));
+    await freezeWorker();
     const reading = Promise.all(running.map(read));
-    const waiting = send("POST", "/v1/chat/completions", body);
+    // One more is with the worker, and has got nothing yet.
+    const waiting = [1, 2].map(() => send("POST", "/v1/chat/completions", body));
     await waitFor("one to wait", async () => (await household.fleet()).totals.requests_waiting === 1);
     household.queen.child.kill("SIGTERM");
     const fault: Fault = {
@@ -316,12 +331,15 @@ describe("a queen that stops", () => {
       message: /The queen is stopping/u,
       suggestion: /Try again in a few seconds/u,
     };
-    const { status, headers, error } = await errorAnswer(await waiting);
-    expect([status, retryAfterS(headers)]).toEqual([503, 5]);
-    expectFault(error, fault);
+    for (const each of waiting) {
+      const { status, headers, error } = await errorAnswer(await each);
+      expect([status, retryAfterS(headers)]).toEqual([503, 5]);
+      expectFault(error, fault);
+    }
+    thawAll();
     await reading;
     const ends = events.flatMap((event) => (event.kind === "chunk" ? [] : [event]));
-    expect(ends).toHaveLength(5);
+    expect(ends).toHaveLength(4);
     for (const end of ends) expectFault(end.kind === "error" ? end.error : end, fault);
     expect(await household.queen.exited).toBe(0);
     expect(await failureOf(openai().models.list())).toBeInstanceOf(APIConnectionError);

@@ -14,9 +14,10 @@ const loan: Loan = {
 
 /** A worker's loan from a helper whose answers can be held up while its tunnel still carries, and sends back, bytes. */
 async function borrowing() {
-  const helper = { answers: true };
+  const helper = { answers: true, toldLoaded: false };
   const tunnels = new Set<Socket>();
   const server = createServer((request, response) => {
+    if (request.url?.includes("loaded=true") === true) helper.toldLoaded = true;
     if (!helper.answers) request.socket.destroy();
     else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(loan));
   });
@@ -106,4 +107,12 @@ describe("a helper that does not answer", () => {
     await pass(helperWatchMs.deadAfter);
     expect(lost).toEqual([]);
   });
+});
+
+it("a helper is told at once that the model is loaded, since it misses its borrower sooner from then on", async () => {
+  const { helper, borrowed } = await borrowing();
+  expect(helper.toldLoaded).toBe(false);
+  borrowed.loaded();
+  // No time passes: the clock stands still.
+  await eventually("it was told", () => helper.toldLoaded);
 });

@@ -134,6 +134,8 @@ class Lender {
     // It has just done its part; what it did not answer before was for want of room on the link.
     this.#hear();
     this.#door.close();
+    // At once, since it waits longer for one that loads; whether it answers, the next question shows.
+    this.#ask().catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,9 @@ export interface ClientOptions {
   unreachable: { code: ErrorCode; message: string; suggestion?: string };
 }
 
+/** The same without what is said when nobody answers, which each kind of client knows itself. */
+export type ClientParts = Omit<ClientOptions, "unreachable">;
+
 type Simplify<T> = { [K in keyof T]: T[K] };
 type ParamsPart<E extends Endpoint> = [PathParams<E["path"]>] extends [never]
   ? unknown

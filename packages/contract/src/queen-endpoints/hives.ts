@@ -1,14 +1,7 @@
 import * as z from "zod";
 import type { EndpointTable } from "../endpoint.ts";
-import {
-  enrollAnswerSchema,
-  enrollRequestSchema,
-  joinTokenCreatedSchema,
-  joinTokenRequestSchema,
-  joinTokenSchema,
-} from "../enrolment.ts";
+import { joinTokenCreatedSchema, joinTokenRequestSchema, joinTokenSchema } from "../enrolment.ts";
 import { fleetHiveSchema, fleetSnapshotSchema } from "../fleet.ts";
-import { heartbeatAnswerSchema, heartbeatSchema } from "../heartbeat.ts";
 import { list } from "./list.ts";
 
 /** The hives of the household and their workers. */
@@ -83,16 +76,6 @@ export const hivesEndpoints = {
     status: 204,
     answer: "none",
   },
-  enrollHive: {
-    method: "POST",
-    path: "/v1/hives/enroll",
-    owner: "join_token",
-    tag: "hives",
-    summary: "A machine joins the household with a join token.",
-    status: 201,
-    body: enrollRequestSchema,
-    answer: enrollAnswerSchema,
-  },
   listJoinTokens: {
     method: "GET",
     path: "/v1/join-tokens",
@@ -120,15 +103,5 @@ export const hivesEndpoints = {
     summary: "Revokes a join token.",
     status: 204,
     answer: "none",
-  },
-  heartbeat: {
-    method: "POST",
-    path: "/v1/hive-heartbeat",
-    owner: "hive",
-    tag: "hives",
-    summary: "A hive's state, once a second.",
-    status: 200,
-    body: heartbeatSchema,
-    answer: heartbeatAnswerSchema,
   },
 } as const satisfies EndpointTable;

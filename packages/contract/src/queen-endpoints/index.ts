@@ -7,6 +7,7 @@ import { inferenceEndpoints } from "./inference.ts";
 import { jobsEndpoints } from "./jobs.ts";
 import { machinesEndpoints } from "./machines.ts";
 import { modelsEndpoints } from "./models.ts";
+import { reportingEndpoints } from "./reporting.ts";
 import { serviceEndpoints } from "./service.ts";
 import { textEndpoints } from "./text.ts";
 import { workersEndpoints } from "./workers.ts";
@@ -19,6 +20,7 @@ export const queenEndpoints = {
   ...dialectEndpoints,
   ...modelsEndpoints,
   ...hivesEndpoints,
+  ...reportingEndpoints,
   ...hubEndpoints,
   ...workersEndpoints,
   ...machinesEndpoints,

@@ -1,4 +1,4 @@
-import { apiVersion, errorCatalogue, queenClient, RbeeError, type QueenClient } from "@rbee/contract";
+import { apiVersion, errorCatalogue, RbeeError, reportingClient, type ReportingClient } from "@rbee/contract";
 import type { Clock } from "../clock.ts";
 import type { Identity } from "../identity.ts";
 import type { Logger } from "../log.ts";
@@ -14,7 +14,7 @@ export interface JoinOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly queen?: Pick<QueenClient, "enrollHive">;
+  readonly queen?: Pick<ReportingClient, "enrollHive">;
 }
 
 /** How long to wait before the next attempt, in milliseconds: doubling from one second to half a minute. */
@@ -35,7 +35,7 @@ function passing(error: unknown): error is RbeeError {
  */
 export async function join(options: JoinOptions): Promise<boolean> {
   const { identity, queenUrl, joinToken, name, port, clock, log, signal } = options;
-  const queen = options.queen ?? queenClient({ baseUrl: queenUrl });
+  const queen = options.queen ?? reportingClient({ baseUrl: queenUrl });
   for (let failures = 0; !signal.aborted;) {
     try {
       await queen.enrollHive({

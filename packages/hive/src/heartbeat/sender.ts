@@ -1,4 +1,4 @@
-import { queenClient, type FetchLike, type Heartbeat, RbeeError } from "@rbee/contract";
+import { type FetchLike, type Heartbeat, RbeeError, reportingClient } from "@rbee/contract";
 import { Agent, fetch as undiciFetch } from "undici";
 
 /** How one heartbeat fared. `problem` is a stable word per kind of failure, `message` is for people. */
@@ -27,7 +27,7 @@ export function httpSender(hiveToken: string): HeartbeatSender {
   };
   return {
     async send(queenUrl, heartbeat, signal) {
-      const queen = queenClient({ baseUrl: queenUrl, token: hiveToken, fetch: doFetch, timeoutMs: 10_000 });
+      const queen = reportingClient({ baseUrl: queenUrl, token: hiveToken, fetch: doFetch, timeoutMs: 10_000 });
       try {
         await queen.heartbeat({ body: heartbeat, signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) });
         return { kind: "delivered" };

@@ -16,6 +16,8 @@ const firstCost = 0.15;
 const margin = 1.05;
 /** So often a length that was found too dear is measured again: other work may have been to blame. */
 const againEvery = 64;
+/** And so often one that could not pay if every guess were right. */
+const hopelessAgainEvery = 1024;
 
 /**
  * What guessing costs on this machine with this model: a step with one token, and steps with a guess beside it.
@@ -55,8 +57,10 @@ export class GuessCost {
       const gain = expected / this.ratio(length);
       if (gain > most) [best, most] = [length, gain];
     }
-    if (best === 0 && chance >= firstHope && ++this.#asked % againEvery === 0) return lengths[0];
-    return best;
+    if (best !== 0 || chance < firstHope) return best;
+    const [shortest] = lengths;
+    const every = this.ratio(shortest) > shortest + 1 ? hopelessAgainEvery : againEvery;
+    return ++this.#asked % every === 0 ? shortest : 0;
   }
 }
 

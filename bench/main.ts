@@ -91,13 +91,15 @@ if (wanted("speculation"))
     "Guessing what a text repeats, at best: random weights repeat themselves (110 M model, one answer at a time)",
     speculationTable(await benchSpeculation({ modelPath: await benchModel(), threads, rounds })),
   );
-if (wanted("overhead"))
-  section(
-    "What queen and hive add (bee-tiny)",
-    overheadTable([await benchOverhead({ streams: 1, rounds }), await benchOverhead({ streams: 32, rounds })]),
-  );
+if (wanted("overhead")) {
+  const modelPath = await benchModel();
+  const results = [];
+  for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds }));
+  for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds, modelPath }));
+  section("What queen and hive add (bee-tiny, and the 110 M model)", overheadTable(results));
+}
 if (wanted("heartbeats")) section("Heartbeats", heartbeatTable(await benchHeartbeats()));
 
 if (wanted("idle")) section("Memory of an idle household", idleTable(await benchIdle()));
 
-if (values.write) writeIntoReadme(sections.join("\n\n"));
+if (values.write) await writeIntoReadme(sections.join("\n\n"));

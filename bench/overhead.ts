@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import { temporaryFolder } from "../tests/support/folder.ts";
 import { startHousehold } from "../tests/support/household.ts";
 import { freePort } from "../tests/support/process.ts";
 import { LoadClient, runLoad, type ChatSample } from "./load.ts";
@@ -20,10 +21,38 @@ export interface WayResult {
 const ways = ["direct", "bareHops", "through"] as const;
 type Way = (typeof ways)[number];
 
+export interface OverheadOptions {
+  readonly streams: number;
+  readonly rounds: number;
+  /** A model's file; bee-tiny when left out, which answers so fast that the way is what takes the time. */
+  readonly modelPath?: string;
+}
+
 export interface OverheadResult extends Readonly<Record<Way, WayResult>> {
+  readonly model: string;
   readonly streams: number;
   readonly rounds: number;
 }
+
+/** What is asked of a model, and how often a round asks it. */
+interface Load {
+  readonly model: string;
+  readonly chats: number;
+  readonly tokens: (chat: number) => number;
+}
+
+const contextLength = 512;
+
+const tinyLoad = (streams: number): Load => ({
+  model: "bee-tiny",
+  chats: Math.max(100, streams * 4),
+  tokens: (chat) => 32 + ((chat * 13) % 64),
+});
+const benchLoad = (streams: number): Load => ({
+  model: "bench",
+  chats: Math.max(16, streams * 2),
+  tokens: (chat) => 16 + ((chat * 13) % 32),
+});
 
 /** Two processes in a row before the worker's socket. */
 async function startBareHops(socketPath: string): Promise<{ origin: string; stop: () => void }> {
@@ -52,13 +81,23 @@ function findSocket(home: string): string {
  * ways in turn, so that drifts of the machine hit them alike. The first two rounds are not counted: by then every program
  * on the way has compiled what it runs often.
  */
-export async function benchOverhead({ streams = 32, rounds = 4 } = {}): Promise<OverheadResult> {
-  const household = await startHousehold({ env: { RBEE_WORKER_SLOTS: String(streams), RBEE_LOG_LEVEL: "error" } });
+export async function benchOverhead({ streams, rounds, modelPath }: OverheadOptions): Promise<OverheadResult> {
+  const { model, chats, tokens } = modelPath === undefined ? tinyLoad(streams) : benchLoad(streams);
+  const models = temporaryFolder("bench-models");
+  if (modelPath !== undefined) {
+    mkdirSync(join(models.path, model));
+    symlinkSync(modelPath, join(models.path, model, basename(modelPath)));
+  }
+  const household = await startHousehold({
+    env: { RBEE_WORKER_SLOTS: String(streams), RBEE_LOG_LEVEL: "error", RBEE_MODEL_PATHS: models.path },
+  });
   const stops: (() => void)[] = [];
   try {
     await household.readyHive();
     const key = await household.key();
-    const warmUp = { model: "bee-tiny", messages: [{ role: "user" as const, content: "Hello" }] };
+    const body = { context_length: contextLength };
+    if (modelPath !== undefined) await household.admin.updateModelSettings({ params: { id: model }, body });
+    const warmUp = { model, messages: [{ role: "user" as const, content: "Hello" }], max_tokens: 8 };
     await household.admin.chat({ body: warmUp, timeoutMs: 60_000 });
     const socketPath = findSocket(join(household.home, "hive"));
     const hops = await startBareHops(socketPath);
@@ -72,11 +111,11 @@ export async function benchOverhead({ streams = 32, rounds = 4 } = {}): Promise<
         streams,
       ),
     };
-    const bodies = Array.from({ length: Math.max(100, streams * 4) }, (_, n) => ({
+    const bodies = Array.from({ length: chats }, (_, n) => ({
       ...warmUp,
       messages: [{ role: "user", content: `Tell me story number ${n} about a bee` }],
       temperature: 0,
-      max_tokens: 32 + ((n * 13) % 64),
+      max_tokens: tokens(n),
       logit_bias: { "0": -100, "2": -100 },
     }));
     const samples: Record<Way, ChatSample[]> = { direct: [], bareHops: [], through: [] };
@@ -96,6 +135,7 @@ export async function benchOverhead({ streams = 32, rounds = 4 } = {}): Promise<
       return { ttftMedianMs: median(times), ttftP99Ms: percentile(times, 0.99), tokensPerSecond: median(rates[way]) };
     };
     return {
+      model,
       streams,
       rounds,
       direct: summary("direct"),
@@ -105,5 +145,6 @@ export async function benchOverhead({ streams = 32, rounds = 4 } = {}): Promise<
   } finally {
     for (const stop of stops) stop();
     await household.stop();
+    models.remove();
   }
 }

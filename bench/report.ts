@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { format, resolveConfig } from "prettier";
 import { projectRoot } from "../tests/support/process.ts";
 import type { ConversationRow } from "./conversation.ts";
 import type { EngineRow } from "./engine.ts";
@@ -96,8 +97,8 @@ export function idleTable(rows: readonly IdleRow[]): string {
 /** What each way adds to the worker's own socket; the bare hops are what two processes cost that only copy bytes. */
 export function overheadTable(results: readonly OverheadResult[]): string {
   return table(
-    ["streams", "way", "first token (median / p99)", "added (median / p99)", "tokens/s kept"],
-    results.flatMap(({ streams, direct, bareHops, through }) =>
+    ["model", "streams", "way", "first token (median / p99)", "added (median / p99)", "tokens/s kept"],
+    results.flatMap(({ model, streams, direct, bareHops, through }) =>
       (
         [
           ["the worker's socket", direct],
@@ -105,6 +106,7 @@ export function overheadTable(results: readonly OverheadResult[]): string {
           ["queen and hive", through],
         ] as const
       ).map(([name, way]) => [
+        model,
         String(streams),
         name,
         `${ms(way.ttftMedianMs)} / ${ms(way.ttftP99Ms)}`,
@@ -133,12 +135,13 @@ export function heartbeatTable({ hives, seconds, answered, failed, coreShare, p9
   );
 }
 
-/** Replaces what stands between the markers of README.md. */
-export function writeIntoReadme(markdown: string): void {
+/** Replaces what stands between the markers of README.md, formatted as the rest. */
+export async function writeIntoReadme(markdown: string): Promise<void> {
   const file = join(projectRoot, "README.md");
   const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"];
   const readme = readFileSync(file, "utf8");
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`README.md has no ${start} … ${end}`);
-  writeFileSync(file, `${readme.slice(0, from + start.length)}\n\n${markdown.trim()}\n\n${readme.slice(to)}`);
+  const text = `${readme.slice(0, from + start.length)}\n\n${markdown.trim()}\n\n${readme.slice(to)}`;
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: "markdown" }));
 }

@@ -12,7 +12,7 @@ import { allSuites } from "./suites.js";
 
 const inCi = ["true", "1"].includes(process.env["CI"] ?? "");
 /** @type {Counts} */
-const none = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const none = { passed: 0, failed: 0, skipped: 0, failures: [], unsteady: [] };
 
 /**
  * @param {readonly string[]} args
@@ -145,6 +145,9 @@ function summarise(outcomes) {
     .flatMap(({ suite, counts, why = "see above" }) =>
       (counts.failures.length === 0 ? [why] : counts.failures).map((one) => `${suite.name}: ${one}`),
     );
+  const unsteady = outcomes.flatMap(({ suite, counts }) => counts.unsteady.map((one) => `${suite.name}: ${one}`));
+  if (unsteady.length > 0)
+    process.stdout.write(`\nPassed only when tried again:\n${unsteady.map((one) => `  ${one}\n`).join("")}`);
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.map((one) => `  ${one}\n`).join("")}`);
   const sum = (/** @type {"passed" | "failed" | "skipped"} */ key) =>
     outcomes.reduce((total, { counts }) => total + counts[key], 0);

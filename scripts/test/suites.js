@@ -23,6 +23,12 @@ import { extras, prerequisites } from "./prerequisites.js";
  */
 
 /**
+ * In CI, where the machine is shared, a test that fails is tried once more. What passes only then is named at the end:
+ * it is a defect too, of the test or of what it tests.
+ */
+const again = ["true", "1"].includes(process.env["CI"] ?? "");
+
+/**
  * The path of a program that an npm package brings.
  * @param {string} name
  * @param {string} [bin]
@@ -50,6 +56,7 @@ const vitest = (name, title, files, reports, others = {}) => ({
     [
       ...[program("vitest"), "run", "--project", name, "--reporter=default", "--reporter=json"],
       `--outputFile.json=${join(reports, `${name}.json`)}`,
+      ...(again ? ["--retry", "1"] : []),
     ],
   ],
   report: { file: join(reports, `${name}.json`), read: vitestCounts },
@@ -94,7 +101,7 @@ export function allSuites(reports) {
       title: "Browser tests",
       files: "tests/e2e/**/*.spec.ts",
       needs: [chromium],
-      commands: [[program("@playwright/test", "playwright"), "test"]],
+      commands: [[program("@playwright/test", "playwright"), "test", ...(again ? ["--retries", "1"] : [])]],
       env: { PLAYWRIGHT_JSON_OUTPUT_NAME: join(reports, "e2e.json") },
       report: { file: join(reports, "e2e.json"), read: playwrightCounts },
     },

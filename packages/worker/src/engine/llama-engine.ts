@@ -175,7 +175,14 @@ export class LlamaEngine implements Engine {
     });
     if (!oneThread) await decoded;
     // With a single thread below, what is asked for now is done right after the batch, without a way through here.
-    const chosen = work.map((piece) => this.#chosen(piece, logits.get(piece.slot) ?? noLogits));
+    const chosen: Promise<number[]>[] = [];
+    for (const piece of work) {
+      const choosing = this.#chosen(piece, logits.get(piece.slot) ?? noLogits);
+      chosen.push(choosing);
+      // The library brings its results into the batch's order when the first of them is looked at. Several threads that
+      // do so at the same time would mix the answers up.
+      if (!oneThread) await Promise.allSettled([choosing]);
+    }
     // Nobody may touch a slot while anything of this step is under way, so a failure waits for the rest.
     await Promise.allSettled([decoded, ...chosen]);
     await decoded;

@@ -88,14 +88,14 @@ it("answers are the same in whatever passes through the weights they are compute
   const many = await load(9);
   const questions = [
     "Who are you?",
-    "Hello",
     "What is rbee?",
+    "Hello",
     "How are you?",
-    "Thank you",
-    "Hi",
+    "Tell me a joke",
+    "What is a hive?",
+    "What is a queen?",
     "Good night",
-    "Help",
-    "Why?",
+    "Thank you",
   ];
   const begin = questions.map((question) =>
     many.vocabulary.tokenize(`<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`, {
@@ -120,7 +120,12 @@ it("answers are the same in whatever passes through the weights they are compute
       const tokens = await many.step(slots.map((slot) => work(slot, (begin[slot]?.length ?? 0) + at, [last(slot)])));
       slots.forEach((slot, index) => answers.get(slot)?.push(...(tokens[index] ?? [])));
     }
-    return slots.map((slot) => answers.get(slot));
+    // What a model says after the end is no answer, and may hang by a hair.
+    return slots.map((slot) => {
+      const tokens = answers.get(slot) ?? [];
+      const end = tokens.findIndex((token) => many.vocabulary.endsAnswer(token));
+      return end < 0 ? tokens : tokens.slice(0, end);
+    });
   };
   const alone: (readonly number[] | undefined)[] = [];
   for (const slot of questions.keys()) alone.push(...(await answersOf([slot])));

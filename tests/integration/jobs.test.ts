@@ -1,8 +1,10 @@
 import type { JobEvent } from "@rbee/contract";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { longChat } from "../support/chat-stream.ts";
+import { freeze, thawAll } from "../support/frozen.ts";
 import { startHousehold, type Household } from "../support/household.ts";
 import { followJob, wholeJob } from "../support/job-stream.ts";
+import { runningWorker } from "../support/running-worker.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 let household: Household;
@@ -16,22 +18,24 @@ afterAll(() => household.stop());
 const actions = (events: readonly JobEvent[]) =>
   events.flatMap((event) => (event.type === "narration" ? [event.action] : []));
 
-/** A worker that answers something long, and a job that waits for it to end. */
+/** A worker that is in the middle of an answer for as long as a test takes, and a job that waits for it to end. */
 async function stoppingBusyWorker(): Promise<string> {
+  await household.admin.chat({
+    body: { model: "bee-tiny", messages: [{ role: "user", content: "Hello" }] },
+    timeoutMs: 60_000,
+  });
+  const { pid, worker_id } = await runningWorker(household);
   const chat = await longChat(household.admin);
+  freeze(pid);
   void (async () => {
     for await (const _ of chat);
   })().catch(() => {});
-  const { hive, worker } = await waitFor("a busy worker", async () => {
-    const [found] = (await household.fleet()).hives;
-    const busy = found?.workers.find(({ slots_busy }) => (slots_busy ?? 0) > 0);
-    return found !== undefined && busy !== undefined && { hive: found, worker: busy };
-  });
-  const { job_id } = await household.admin.startJob({
-    body: { operation: "worker_stop", hive_id: hive.hive_id, worker_id: worker.worker_id },
-  });
+  const { hive_id } = await household.readyHive();
+  const { job_id } = await household.admin.startJob({ body: { operation: "worker_stop", hive_id, worker_id } });
   return job_id;
 }
+
+afterEach(thawAll);
 
 describe("a job", () => {
   it("that checks the household tells of every check and succeeds", async () => {
@@ -107,16 +111,15 @@ describe("a job", () => {
   });
 
   it("that runs when the queen is killed is failed with that reason, and its log is whole", async () => {
-    await household.admin.chat({
-      body: { model: "bee-tiny", messages: [{ role: "user", content: "Hello" }] },
-      timeoutMs: 60_000,
-    });
     const jobId = await stoppingBusyWorker();
     const before: JobEvent[] = [];
     const followed = (async () => {
       for await (const event of followJob(household.admin, jobId)) before.push(event);
     })().catch(() => {});
     await waitFor("the job to be under way", () => actions(before).includes("draining"));
+    household.queen.child.kill("SIGKILL");
+    // Her hive ends with her, and waits for the worker meanwhile.
+    thawAll();
     await household.restartQueen("SIGKILL");
     await followed;
     const events = await wholeJob(household.admin, jobId);

@@ -15,6 +15,7 @@ import { freeze, thawAll } from "../../support/frozen.ts";
 import { startHousehold, type Household } from "../../support/household.ts";
 import { invitedMember } from "../../support/people.ts";
 import { tenTimesAsFast } from "../../support/process.ts";
+import { runningWorker } from "../../support/running-worker.ts";
 import { sendSlowly } from "../../support/slow-client.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -46,12 +47,9 @@ const chat = (change: object) => refused("POST", "/v1/chat/completions", { model
 const openai = (apiKey = key) => new OpenAI({ baseURL: `${household.url}/v1`, apiKey, maxRetries: 0 });
 
 /** Stops the worker as it stands, so that what it is doing lasts as long as a test wants. */
-async function freezeWorker(): Promise<void> {
-  const worker = await waitFor("the worker's number", async () =>
-    (await household.fleet()).hives.flatMap(({ workers }) => workers).find(({ pid }) => pid !== null),
-  );
-  freeze(worker.pid);
-}
+const freezeWorker = async () => {
+  freeze((await runningWorker(household)).pid);
+};
 
 describe("a chat that makes no sense", () => {
   const user = (content: unknown) => [{ role: "user", content }];

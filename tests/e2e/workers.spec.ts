@@ -20,15 +20,14 @@ async function signIn(page: Page) {
   await expect(page).not.toHaveURL(/\/login/u);
 }
 
-/** Answers that go on until the function is called. */
-async function longAnswers(count: number): Promise<() => void> {
+/** Answers that go on, each followed by the next, until the function is called. */
+function longAnswers(count: number): () => void {
   const leaving = new AbortController();
-  for (let index = 0; index < count; index += 1)
-    void longChat(household.admin, leaving.signal)
-      .then(async (chat) => {
-        for await (const _ of chat);
-      })
-      .catch(() => {});
+  const { signal } = leaving;
+  const answers = async () => {
+    while (!signal.aborted) for await (const _ of await longChat(household.admin, signal));
+  };
+  for (let index = 0; index < count; index += 1) void answers().catch(() => {});
   return () => {
     leaving.abort();
   };
@@ -69,7 +68,7 @@ test("a worker is loaded, watched, read and stopped", async ({ page }) => {
   });
 
   await test.step("stopping it warns while it is busy, and says that its log is kept", async () => {
-    const end = await longAnswers(1);
+    const end = longAnswers(1);
     await waitFor("a busy worker", async () =>
       (await household.admin.listWorkers()).data.some(({ slots_busy }) => slots_busy === 1),
     );
@@ -97,7 +96,7 @@ test("the queue is seen by everybody, each under their own name only, and left a
   await page.goto(`${household.url}/queue`);
   await expect(page.getByText("Nobody waits")).toBeVisible();
 
-  const end = await longAnswers(2);
+  const end = longAnswers(2);
   const worker = await waitFor("a busy worker", async () =>
     (await household.admin.listWorkers()).data.find(({ slots_busy }) => slots_busy === 1),
   );

@@ -162,7 +162,9 @@ export class LlamaEngine implements Engine {
     context.initBatch(work.reduce((sum, { tokens, guess }) => sum + tokens.length + guess.length, 0));
     const logits = new Map<number, Uint32Array>();
     const answers = work.filter(isOne).length;
-    const layout = this.#layoutCost?.choose(answers) ?? "together";
+    // What is beside prompts says nothing about answers.
+    const onlyAnswers = answers === work.length;
+    const layout = this.#layoutCost?.choose(answers, onlyAnswers) ?? "together";
     for (const { slot, position, tokens, guess, sampler } of arranged(work, layout)) {
       const last = tokens.length - 1;
       const wanted = sampler === null ? noLogits : Uint32Array.from({ length: 1 + guess.length }, (_, n) => last + n);
@@ -186,7 +188,7 @@ export class LlamaEngine implements Engine {
     // Nobody may touch a slot while anything of this step is under way, so a failure waits for the rest.
     await Promise.allSettled([decoded, ...chosen]);
     await decoded;
-    if (answers === work.length) this.#layoutCost?.measured(answers, layout, tookMs);
+    if (onlyAnswers) this.#layoutCost?.measured(answers, layout, tookMs);
     return Promise.all(chosen);
   }
 

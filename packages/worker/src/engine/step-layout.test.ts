@@ -102,6 +102,14 @@ describe("the layout of a step", () => {
     expect(run(cost, 4, { together: 40, alone: 60 }, 200).at(-1)).toBe("together");
   });
 
+  it("is not tried in steps that are not measured", () => {
+    const cost = new LayoutCost();
+    run(cost, 4, { together: 40 }, 1);
+    expect(Array.from({ length: 200 }, () => cost.choose(4, false))).not.toContain("alone");
+    run(cost, 4, { together: 40, alone: 33 }, 20);
+    expect(cost.choose(4, false)).toBe("alone");
+  });
+
   it("is hardly tried where it took much longer", () => {
     const layouts = run(new LayoutCost(), 4, { together: 40, alone: 100 }, 1000);
     expect(layouts.filter((layout) => layout === "alone")).toHaveLength(1);

@@ -32,14 +32,15 @@ export class LayoutCost {
   readonly #byCount = new Map<number, Map<Layout, Tried>>();
   #steps = 0;
 
-  /** The layout for a step with so many answers. */
-  choose(count: number): Layout {
+  /** The layout for a step with so many answers. Others are only tried in steps that will be measured. */
+  choose(count: number, willBeMeasured = true): Layout {
     const tried = [...this.#of(count)];
     if (count < 2) return "together";
     this.#steps++;
     const known = tried.filter(([, { times }]) => times > 0).sort(([, one], [, other]) => one.ms - other.ms);
     const [best] = known;
     if (best === undefined) return "together";
+    if (!willBeMeasured) return best[0];
     const limitMs = hopeless * best[1].ms;
     for (const [layout, { ms, times, lastAt }] of tried) {
       const takes = times > 0 ? ms : this.#expected(layout, count);

@@ -85,11 +85,6 @@ export class PrefillPace {
     return Math.min(gathering.mostMs, gathering.share * promptTokens * (this.#msPerToken ?? 0));
   }
 
-  /** What computing so many prompt tokens takes, in milliseconds; null before anything was measured. */
-  promptMs(tokens: number): number | null {
-    return this.#msPerToken === null ? null : tokens * this.#msPerToken;
-  }
-
   /**
    * Prompt tokens for the next step. Running answers are held up longer the more requests wait for their first token:
    * prompts that came together are then computed together, and so are their answers, which is what fills the batches.
@@ -97,11 +92,11 @@ export class PrefillPace {
    */
   budget({ waiting, answering, promptLeft }: Crowd): number {
     const alone = answering === 0;
-    const restMs = this.promptMs(promptLeft);
-    if (restMs === null || this.#msPerToken === null) return Math.min(this.#batchSize, alone ? 256 : 128);
-    if (restMs <= limitMs.atOnce) return Math.min(this.#batchSize, Math.max(promptLeft, smallest));
+    const msPerToken = this.#msPerToken;
+    if (msPerToken === null) return Math.min(this.#batchSize, alone ? 256 : 128);
+    if (promptLeft * msPerToken <= limitMs.atOnce) return Math.min(this.#batchSize, Math.max(promptLeft, smallest));
     const limit = alone ? limitMs.most : Math.min(limitMs.most, limitMs.perWaiting * Math.max(1, waiting / answering));
-    return Math.min(this.#batchSize, rounded(limit / this.#msPerToken));
+    return Math.min(this.#batchSize, rounded(limit / msPerToken));
   }
 }
 

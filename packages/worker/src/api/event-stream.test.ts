@@ -56,6 +56,24 @@ describe("EventStream", () => {
     expect(await text).toMatch(/^(: prefill 5\/9\n\n)+data: hello\n\ndata: \[DONE\]\n\n$/u);
   });
 
+  it("sends the first event at once, and those that come right after each other together", async () => {
+    const { ours, theirs } = await connect();
+    const writes: string[] = [];
+    const write = ours.write.bind(ours) as (chunk: string) => boolean;
+    ours.write = (chunk: unknown) => {
+      writes.push(String(chunk));
+      return write(String(chunk));
+    };
+    const stream = new EventStream(ours, { render, merge, comment: () => "", onGone: () => {} }, 60_000, 300);
+    for (const text of ["one", "two", "three"]) stream.send(text);
+    expect(writes).toEqual([render("one")]);
+    await until("the others came", () => writes.length > 1);
+    expect(writes).toEqual([render("one"), render("two") + render("three")]);
+    stream.send("four");
+    stream.end("data: [DONE]\n\n");
+    expect(await read(await theirs)).toBe(["one", "two", "three", "four", "[DONE]"].map(render).join(""));
+  });
+
   it("gathers text for a slow reader and loses none of it", async () => {
     const { ours, theirs } = await connect();
     let events = 0;

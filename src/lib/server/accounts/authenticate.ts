@@ -53,8 +53,8 @@ export function createAuthenticator(parts: {
   };
 
   const byToken = (token: string, client: ClientInfo): Authentication => {
-    if (sameSecret(token, localToken)) return byLocalToken(client);
     const found = token.startsWith(keyStart) ? keys.check(token) : null;
+    if (found === null && sameSecret(token, localToken)) return byLocalToken(client);
     if (found === null)
       return refused("This API key is unknown, revoked or expired.", "Make a new one in the dashboard under Keys.");
     const { user, keyId, lane } = found;

@@ -17,15 +17,19 @@ import { requestIdOf } from "./request-id.ts";
 const bodyLimit = 64 * 1024 * 1024;
 const decoder = new TextDecoder();
 
+const sentId = ({ headers }: IncomingMessage): string | undefined => headers["x-request-id"]?.toString();
+
 interface Direct {
   readonly row: Endpoint;
   readonly answer: (call: object) => unknown;
+  /** Where the last request came to, as one asks mostly at the same host. */
+  last: { readonly host: string; readonly base: URL } | undefined;
 }
 
 const direct: ReadonlyMap<string, Direct> = new Map(
   Object.entries(appCalls).map(([name, answer]) => {
     const row: Endpoint = queenEndpoints[name as keyof typeof appCalls];
-    return [`${row.method} ${row.path}`, { row, answer: answer as (call: object) => unknown }];
+    return [`${row.method} ${row.path}`, { row, answer: answer as (call: object) => unknown, last: undefined }];
   }),
 );
 
@@ -126,7 +130,7 @@ function sendReply(response: ServerResponse, status: number, { headers, body }: 
 }
 
 async function answer({ row, answer: ask }: Direct, base: URL, request: IncomingMessage, response: ServerResponse) {
-  const requestId = requestIdOf(request.headersDistinct["x-request-id"]?.[0]);
+  const requestId = requestIdOf(sentId(request));
   const gone = new AbortController();
   response
     .once("close", () => {
@@ -173,6 +177,15 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
   }
 }
 
+/** The address that a request was sent to; undefined when its host is none. */
+function baseAt(host: string, direct: Direct): URL | undefined {
+  if (direct.last?.host === host) return direct.last.base;
+  const base = URL.parse(`http://${host}${direct.row.path}`);
+  if (base?.pathname !== direct.row.path) return undefined;
+  direct.last = { host, base };
+  return base;
+}
+
 /**
  * Answers apps in front of SvelteKit, whose own work for a request costs as much as all of the queen's. The rules are
  * the routes' own: both go through `identify` and `perform`. What needs more is left to SvelteKit: browsers with a
@@ -181,20 +194,15 @@ async function answer({ row, answer: ask }: Direct, base: URL, request: Incoming
 export const appFront: Front = (request, response) => {
   if (allowOrigins(currentQueen().settings.corsOrigins, request, response)) return true;
   if (isMalformed(request.url ?? "")) {
-    sendError(
-      response,
-      malformedAddress(),
-      request.url ?? "",
-      requestIdOf(request.headersDistinct["x-request-id"]?.[0]),
-    );
+    sendError(response, malformedAddress(), request.url ?? "", requestIdOf(sentId(request)));
     return true;
   }
   const found = direct.get(`${request.method ?? ""} ${request.url ?? ""}`);
   if (found === undefined) return false;
   const { authorization, host, "x-api-key": apiKey } = request.headers;
   if (authorization === undefined && apiKey === undefined) return false;
-  const base = URL.parse(`http://${host ?? ""}${found.row.path}`);
-  if (host === undefined || base?.pathname !== found.row.path) return false;
+  const base = host === undefined ? undefined : baseAt(host, found);
+  if (base === undefined) return false;
   void answer(found, base, request, response);
   return true;
 };

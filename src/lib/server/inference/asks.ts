@@ -31,9 +31,12 @@ const bytesPerToken = 4;
 
 const tokensIn = (text: string): number => Math.ceil(text.length / bytesPerToken);
 
+const tokensOf = (content: ChatRequest["messages"][number]["content"]): number =>
+  typeof content === "string" ? tokensIn(content) : tokensIn(JSON.stringify(content ?? ""));
+
 export function chatAsk(chat: ChatRequest): Ask {
   const { model, messages, max_tokens, max_completion_tokens, n } = chat;
-  const prompt = messages.reduce((sum, { content }) => sum + tokensIn(JSON.stringify(content ?? "")), 0);
+  const prompt = messages.reduce((sum, { content }) => sum + tokensOf(content), 0);
   const answer = max_completion_tokens ?? max_tokens ?? usualAnswerTokens;
   return {
     path: "/v1/chat/completions",

@@ -158,6 +158,7 @@ type ToldHive = Pick<HiveState, "hiveId" | "name" | "health" | "capabilities" | 
  */
 export function fleetView(hives: readonly ToldHive[], notes: WorkerNotes): HiveView[] {
   const views = hives.map((hive) => hiveView(hive, notes));
+  if (views.every((view) => view.workers.every(({ partOf }) => partOf === undefined))) return views;
   // One whose hive is down cannot be told to stop, and what it borrowed ends by itself.
   const workers = views
     .filter(({ health }) => health === "healthy" || health === "degraded")
@@ -182,19 +183,27 @@ function asItsWorker(part: WorkerView, { hiveId, workers: here }: HiveView, all:
   return { ...worker, model, partOf, backend, device, promised, holds };
 }
 
-/** What placement needs to know of a hive. */
-function hiveView(hive: ToldHive, notes: WorkerNotes): HiveView {
-  const { hiveId, name, health, capabilities, heartbeat } = hive;
-  const { inFlight, fresh } = notes;
-  const reported = [
-    ...(heartbeat?.workers ?? []).map((worker) => workerView(hiveId, worker)),
-    ...(heartbeat?.loans ?? []).map((loan) => loanView(hiveId, loan, loan.rss_mb)),
-  ];
+/** What a hive has told. */
+type Told = Pick<
+  HiveView,
+  "models" | "served" | "devices" | "engines" | "freeMb" | "limitMb" | "usualSlots" | "spreading" | "workers"
+>;
+
+/** A hive tells once a second; requests ask many times in between. */
+const toldBefore = new WeakMap<ToldHive, Pick<ToldHive, "capabilities" | "heartbeat"> & { readonly told: Told }>();
+
+function toldBy(hive: ToldHive): Told {
+  const { capabilities, heartbeat } = hive;
+  const before = toldBefore.get(hive);
+  if (before?.capabilities === capabilities && before.heartbeat === heartbeat) return before.told;
+  const told = readTold(hive);
+  toldBefore.set(hive, { capabilities, heartbeat, told });
+  return told;
+}
+
+function readTold({ hiveId, capabilities, heartbeat }: ToldHive): Told {
   const spreading = abilityOf(capabilities);
   return {
-    hiveId,
-    name,
-    health,
     models: capabilities?.models ?? null,
     served: capabilities?.external_servers?.flatMap(({ models }) => models) ?? [],
     devices: capabilities?.devices.filter(({ backend }) => capabilities.backends.includes(backend)) ?? [],
@@ -209,7 +218,24 @@ function hiveView(hive: ToldHive, notes: WorkerNotes): HiveView {
     limitMb: capabilities?.memory_limit_mb ?? null,
     usualSlots: capabilities?.worker_slots ?? defaultSlots,
     ...(spreading === undefined ? {} : { spreading }),
-    workers: [...fresh.merge(hiveId, reported), ...notes.reserved(hiveId)].map((worker) => ({
+    workers: [
+      ...(heartbeat?.workers ?? []).map((worker) => workerView(hiveId, worker)),
+      ...(heartbeat?.loans ?? []).map((loan) => loanView(hiveId, loan, loan.rss_mb)),
+    ],
+  };
+}
+
+/** What placement needs to know of a hive. */
+function hiveView(hive: ToldHive, notes: WorkerNotes): HiveView {
+  const { hiveId, name, health } = hive;
+  const { inFlight, fresh } = notes;
+  const told = toldBy(hive);
+  return {
+    ...told,
+    hiveId,
+    name,
+    health,
+    workers: [...fresh.merge(hiveId, told.workers), ...notes.reserved(hiveId)].map((worker) => ({
       ...worker,
       running: Math.max(worker.running, inFlight.at(worker.workerId)),
       pinned: worker.pinned === true || notes.isPinned(worker.model),

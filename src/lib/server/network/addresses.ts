@@ -12,8 +12,12 @@ export function plainAddress(address: string): string {
   return bare.toLowerCase().startsWith("::ffff:") && isIP(bare.slice(7)) === 4 ? bare.slice(7) : bare;
 }
 
+/** The addresses that this machine itself sends from nearly always: no need to look further. */
+const usualLoopback: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
+
 /** Whether an address belongs to this very machine's loopback interface. */
 export function isLoopback(address: string): boolean {
+  if (usualLoopback.has(address)) return true;
   const plain = plainAddress(address);
   const family = isIP(plain);
   return family !== 0 && loopback.check(plain, family === 6 ? "ipv6" : "ipv4");
@@ -65,6 +69,7 @@ export async function lanAddress(): Promise<string | null> {
  */
 export function senderAddress(peer: string, forwardedFor: string | null | undefined): string {
   const plain = plainAddress(peer);
-  const seenByProxy = forwardedFor?.split(",").at(-1)?.trim() ?? "";
+  if (forwardedFor === null || forwardedFor === undefined) return plain;
+  const seenByProxy = forwardedFor.split(",").at(-1)?.trim() ?? "";
   return isLoopback(plain) && isIP(plainAddress(seenByProxy)) !== 0 ? plainAddress(seenByProxy) : plain;
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,7 +7,7 @@ const tagBytes = 16;
 
 /** SHA-256 in hex: how secrets with enough randomness of their own are stored. */
 export function fingerprint(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
+  return hash("sha256", secret, "hex");
 }
 
 /** `bytes` random bytes in base64url. */
@@ -17,8 +17,7 @@ export function randomSecret(bytes = 32): string {
 
 /** Compares two secrets in a time that depends on neither. */
 export function sameSecret(a: string, b: string): boolean {
-  const hash = (value: string) => createHash("sha256").update(value).digest();
-  return timingSafeEqual(hash(a), hash(b));
+  return timingSafeEqual(hash("sha256", a, "buffer"), hash("sha256", b, "buffer"));
 }
 
 /** Keeps secrets that the queen needs back in a form that the database alone does not give away. */

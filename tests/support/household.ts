@@ -38,8 +38,11 @@ interface Running {
   url: string;
 }
 
+/** As `npm start` runs it: see ARCHITECTURE.md on its memory. */
+const nodeFlags = ["--max-semi-space-size=2"];
+
 async function startQueen(home: string, env: Record<string, string>): Promise<Running> {
-  const queen = startProcess(["server.js"], env);
+  const queen = startProcess([...nodeFlags, "server.js"], env);
   const runFile = join(home, "queen.json");
   const url = await waitFor("the queen's start", async () => {
     if (queen.child.exitCode !== null) throw new Error(`the queen exited:\n${queen.output()}`);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { longChat, type StreamEvent } from "../support/chat-stream.ts";
+import { disturbedChat, longChat } from "../support/chat-stream.ts";
 import { joinedHive, type TestHive } from "../support/hive.ts";
 import { startHousehold, type Household } from "../support/household.ts";
 import { signIn } from "../support/people.ts";
@@ -31,26 +31,11 @@ const hello = () =>
     timeoutMs: 30_000,
   });
 
-/** Reads a stream until its first text, then disturbs it and reads it to its end. */
-async function disturbed(disturb: () => void | Promise<void>): Promise<{ last: StreamEvent; endedAfterMs: number }> {
-  let last: StreamEvent | undefined;
-  let disturbedAt: number | undefined;
-  for await (const event of await longChat(household.admin)) {
-    last = event;
-    if (disturbedAt === undefined && event.kind === "chunk" && event.text !== "") {
-      disturbedAt = performance.now();
-      await disturb();
-    }
-  }
-  if (last === undefined || disturbedAt === undefined) throw new Error("the stream had no text");
-  return { last, endedAfterMs: performance.now() - disturbedAt };
-}
-
 describe("a worker killed in the middle of an answer", () => {
   it("ends the stream with an error event, not with [DONE], and is started again", async () => {
     await hello();
     const pid = await workerPid();
-    const { last, endedAfterMs } = await disturbed(() => {
+    const { last, endedAfterMs } = await disturbedChat(household.admin, () => {
       process.kill(pid, "SIGKILL");
     });
     expect(last).toMatchObject({ kind: "error", error: { code: "worker_crashed" } });
@@ -67,7 +52,7 @@ describe("a hive killed in the middle of an answer", () => {
   it("ends the stream with an error event, leaves no worker behind, is seen as down, and serves again after its return", async () => {
     await hello();
     const pid = await workerPid();
-    const { last } = await disturbed(() => {
+    const { last } = await disturbedChat(household.admin, () => {
       process.kill(hive.process.pid, "SIGKILL");
     });
     expect(last.kind).toBe("error");

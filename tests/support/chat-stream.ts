@@ -36,3 +36,21 @@ export async function longChat(client: QueenClient, signal?: AbortSignal): Promi
   });
   return chatEvents(response);
 }
+
+/** Reads a long answer until its first text, then disturbs it and reads it to its end. */
+export async function disturbedChat(
+  client: QueenClient,
+  disturb: () => void | Promise<void>,
+): Promise<{ last: StreamEvent; endedAfterMs: number }> {
+  let last: StreamEvent | undefined;
+  let disturbedAt: number | undefined;
+  for await (const event of await longChat(client)) {
+    last = event;
+    if (disturbedAt === undefined && event.kind === "chunk" && event.text !== "") {
+      disturbedAt = performance.now();
+      await disturb();
+    }
+  }
+  if (last === undefined || disturbedAt === undefined) throw new Error("the stream had no text");
+  return { last, endedAfterMs: performance.now() - disturbedAt };
+}

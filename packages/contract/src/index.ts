@@ -14,6 +14,7 @@ export * from "./hive-jobs.ts";
 export * from "./household.ts";
 export * from "./hub.ts";
 export * from "./identifiers.ts";
+export * from "./local-hive.ts";
 export * from "./machines.ts";
 
 export * from "./inference/anthropic.ts";

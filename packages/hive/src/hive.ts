@@ -33,6 +33,7 @@ import { Sampler } from "./telemetry/sampler.ts";
 import { build, version } from "./version.ts";
 import { RunFiles } from "./worker-process/run-files.ts";
 import { Supervisor } from "./worker-process/supervisor.ts";
+import type { WorkerNews } from "./worker-process/worker-news.ts";
 
 /** Heartbeats look into the model folders this often, so that the queen learns of a file that somebody put there. */
 const rescanAfterMs = 10_000;
@@ -56,17 +57,17 @@ export class Hive {
   }
 
   /**
-   * Takes the hive's folder, finds out what the machine has, and listens.
+   * Takes the hive's folder, finds out what the machine has, and listens. `news` hears where workers answer.
    * @throws {HomeError} when the folder cannot be used or another hive uses it.
    * @throws {ListenError} when the port cannot be had.
    */
-  static async start(config: HiveConfig): Promise<Hive> {
+  static async start(config: HiveConfig, news?: WorkerNews): Promise<Hive> {
     const { home, host, port } = config.settings;
     makeHome(home);
     const unlock = lockHome(home);
     let parts: Parts | undefined;
     try {
-      parts = await assemble(config, unlock);
+      parts = await assemble(config, unlock, news);
       parts.supervisor.start();
       parts.external.start();
       parts.parkedExpiry.start();
@@ -157,7 +158,7 @@ interface Parts {
   listensOn: number;
 }
 
-async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> {
+async function assemble(config: HiveConfig, unlock: () => void, news: WorkerNews | undefined): Promise<Parts> {
   const { settings } = config;
   const { home } = settings;
   const identity = Identity.open(home);
@@ -211,6 +212,7 @@ async function assemble(config: HiveConfig, unlock: () => void): Promise<Parts> 
       ? { folder: parkedFolder(home), limit_mb: settings.parkedMb, disk_margin_mb: settings.diskMarginMb }
       : undefined,
     sharedMachine: config.parent === "ipc",
+    news,
   });
   const workers = new HiveWorkers(supervisor, external);
   const loans: Loans = new Loans({

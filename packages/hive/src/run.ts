@@ -41,7 +41,7 @@ export async function runHive(config: HiveConfig): Promise<void> {
       });
     });
   }
-  const hive = await Hive.start(config);
+  const hive = await Hive.start(config, parent);
   now.hive = hive;
   process.on("uncaughtException", (error) => {
     hive.broken(error);

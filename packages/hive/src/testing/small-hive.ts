@@ -21,6 +21,7 @@ import { openModels, type Models } from "../models/open.ts";
 import { logPathIn } from "../log.ts";
 import { RunFiles } from "../worker-process/run-files.ts";
 import { Supervisor } from "../worker-process/supervisor.ts";
+import type { WorkerNews } from "../worker-process/worker-news.ts";
 import { temporaryFolder } from "./fixture.ts";
 import { recordedLog, type LogLine } from "./recorded-log.ts";
 import { simpleWorker } from "./simple-worker-path.ts";
@@ -61,6 +62,8 @@ export interface SmallHiveOptions {
   marginBytes?: number;
   /** Default false. */
   keepsConversations?: boolean;
+  /** Hears where workers answer. */
+  news?: WorkerNews;
   /** The path of `ggml-rpc-server`; none when left out. */
   computeServer?: () => Promise<string>;
   /** What the machine computes with; this one, and one thread for each worker, when left out. */
@@ -117,6 +120,7 @@ export async function smallHive(life = "good", options: SmallHiveOptions = {}): 
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
     idleStopS: options.idleStopS ?? -1,
     memoryLimitMb: options.memoryLimitMb,
+    news: options.news,
     loans: () => loans.promised(),
     self: { hive_id: "hive:00000000-0000-4000-8000-000000000000", name: "small" },
     speculation: "auto",

@@ -59,3 +59,17 @@ export function refusalIn(phase: Phase, failure: ErrorBody["error"] | null): Rbe
       return new RbeeError("model_loading", "The model is still loading.", { retryAfterS: 1 });
   }
 }
+
+/** Why an answer of a worker that is in this phase now was cut off, as an error to tell; null when that is not known. */
+export function cutOffBy(phase: Phase, failure: ErrorBody["error"] | null): RbeeError | null {
+  switch (phase.kind) {
+    case "draining":
+    case "stopped":
+      return new RbeeError("worker_busy", "The worker was stopped before its answer was complete.", { retryAfterS: 1 });
+    case "recovering":
+    case "failed":
+      return failure === null ? null : RbeeError.fromBody({ error: failure }, "worker_crashed");
+    default:
+      return null;
+  }
+}

@@ -97,6 +97,29 @@ describe("starting a worker", () => {
   });
 });
 
+describe("the queen of this machine", () => {
+  it("hears where a worker answers, that it left and why, and where it is after it was started again", async () => {
+    const clock = new ManualClock();
+    const told: unknown[] = [];
+    const news = {
+      serves: (id: string, path: string) => void told.push(["serves", id, path]),
+      left: (id: string, error: RbeeError | null) => void told.push(["left", id, error?.message]),
+    };
+    const hive = await smallHive("good", { clock, news });
+    const { worker_id, pid } = await hive.spawn();
+    const socket = join(hive.home, "run", `${worker_id.replace(":", "-")}.sock`);
+    expect(told).toEqual([["serves", worker_id, socket]]);
+    process.kill(pid ?? 0, "SIGKILL");
+    await eventually("the news of its end", () => told.length === 2);
+    expect(told[1]).toEqual(["left", worker_id, expect.stringContaining("SIGKILL")]);
+    clock.advance(1_000);
+    await eventually("the news of its return", () => told.length === 3);
+    expect(told[2]).toEqual(told[0]);
+    void hive.supervisor.get(worker_id).stop(0);
+    expect(told[3]).toEqual(["left", worker_id, expect.stringContaining("was stopped")]);
+  });
+});
+
 describe("a worker's log", () => {
   it("can be followed while it runs, and read long after it has ended", async () => {
     const clock = new ManualClock();

@@ -28,6 +28,7 @@ import { pruneLogs } from "./log-file.ts";
 import { afterPromises, drivenBy, needsOf, placeOn, placeWorker, type Machine, type Promised } from "./placement.ts";
 import type { RunFiles } from "./run-files.ts";
 import { computeThreads, sharedThreads } from "./threads.ts";
+import type { WorkerNews } from "./worker-news.ts";
 import { SupervisedWorker } from "./worker.ts";
 
 export interface SupervisorOptions {
@@ -55,6 +56,8 @@ export interface SupervisorOptions {
   readonly parking?: WorkerProcessOptions["parking"];
   /** The queen works on this machine too. */
   readonly sharedMachine: boolean;
+  /** Hears where our own workers answer. */
+  readonly news?: WorkerNews | undefined;
 }
 
 /** Ended workers stay in the list this long, so that their errors can be read. */
@@ -182,6 +185,8 @@ export class Supervisor {
       },
       env: { ...gpus.find((gpu) => gpu.id === device)?.worker_env, ...borrowed?.env },
       borrowed,
+      // Another engine's requests are counted on their way through this hive.
+      news: engine.name === usualEngine ? this.#options.news : undefined,
       pool,
       need,
       loadTimeoutMs,

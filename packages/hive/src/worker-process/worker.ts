@@ -21,9 +21,10 @@ import type { HiveWorker } from "./hive-worker.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { WorkerLogFile } from "./log-file.ts";
 import { OutOfMemoryWatch } from "./out-of-memory-watch.ts";
-import { loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
+import { cutOffBy, loadProgressIn, refusalIn, servingIn, stateOf, type Phase, type Serving } from "./phase.ts";
 import type { RunFiles } from "./run-files.ts";
 import { Waiting } from "./waiting.ts";
+import type { WorkerNews } from "./worker-news.ts";
 
 export interface WorkerOptions {
   readonly engine: StartingEngine;
@@ -42,6 +43,8 @@ export interface WorkerOptions {
   readonly idleStopMs: number | null;
   /** Whether it stays however long it has nothing to do. */
   readonly isPinned: () => boolean;
+  /** Hears when it takes requests at its socket, and when no more; left out where nobody may ask it but this hive. */
+  readonly news?: WorkerNews | undefined;
   /** Called when it begins or ceases to compute. */
   readonly onBusy: () => void;
   readonly logPath: string;
@@ -203,18 +206,7 @@ export class SupervisedWorker implements HiveWorker {
    */
   async diedOf(limitMs: number): Promise<RbeeError | null> {
     await this.#waiting.until(() => this.#phase.kind !== "serving", limitMs);
-    switch (this.#phase.kind) {
-      case "draining":
-      case "stopped":
-        return new RbeeError("worker_busy", "The worker was stopped before its answer was complete.", {
-          retryAfterS: 1,
-        });
-      case "recovering":
-      case "failed":
-        return this.#error === null ? null : RbeeError.fromBody({ error: this.#error }, "worker_crashed");
-      default:
-        return null;
-    }
+    return cutOffBy(this.#phase, this.#error);
   }
 
   /**
@@ -261,7 +253,10 @@ export class SupervisedWorker implements HiveWorker {
 
   #enter(phase: Phase): void {
     const wasBusy = this.busy;
+    const served = this.#phase.kind === "serving";
     this.#phase = phase;
+    if (!served && phase.kind === "serving") this.#options.news?.serves(this.id, this.#socketPath);
+    if (served && phase.kind !== "serving") this.#options.news?.left(this.id, cutOffBy(phase, this.#error));
     if (this.busy !== wasBusy) this.#options.onBusy();
     if (phase.kind === "serving") this.#idle.tells(phase.serving.slots_busy > 0 || phase.serving.queued > 0);
     else this.#idle.stop();

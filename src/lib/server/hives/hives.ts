@@ -11,6 +11,7 @@ import { createFleetStream } from "./fleet-stream.ts";
 import { fleetHive, fleetSnapshot, type NamesOf, type RequestCounts } from "./fleet.ts";
 import { createJoinTokens } from "./join-tokens.ts";
 import { createLocalHive } from "./local-hive.ts";
+import { createLocalWorkers, type LocalWorkers } from "./local-workers.ts";
 import { localIdentity } from "./local-identity.ts";
 import { createRegistry, type ExpectedHive, type HiveState, type Registry } from "./registry.ts";
 import { createHiveStore } from "./store.ts";
@@ -42,6 +43,8 @@ export interface HivesOptions {
 export interface HivesService extends Hives {
   readonly registry: Pick<Registry, "all" | "find">;
   readonly contact: Pick<Contact, "connection" | "client" | "ask">;
+  /** The workers that are reached without a hive in between. */
+  readonly localWorkers: LocalWorkers;
   /**
    * Lets a hive in whose id and token were read or written on its own machine: its first heartbeat enrols it, so one
    * that never reports leaves nothing behind. The answer takes that back as long as no heartbeat has come.
@@ -93,6 +96,7 @@ export function createHives(options: HivesOptions): HivesService {
       version: known?.version ?? null,
     });
   };
+  const localWorkers = createLocalWorkers();
   const localState = enrolLocal();
   const localHive =
     local === undefined || localState === undefined
@@ -100,6 +104,7 @@ export function createHives(options: HivesOptions): HivesService {
       : createLocalHive({
           ...local,
           log,
+          workers: localWorkers,
           onListening: (port) => {
             registry.setContact(localState, reachableHost(local.host), port);
           },
@@ -117,6 +122,7 @@ export function createHives(options: HivesOptions): HivesService {
   return {
     registry,
     contact,
+    localWorkers,
     expect: (hive) => registry.expect(hive),
     forget(hiveId) {
       const hive = registry.find(hiveId);

@@ -4,4 +4,5 @@ export { heartbeatListener } from "./heartbeat-listener.ts";
 export type { ExpectedHive, HiveState } from "./registry.ts";
 export { urlBetween } from "./reach.ts";
 export type { HiveConnection } from "./contact.ts";
+export type { LocalWorkers } from "./local-workers.ts";
 export type * from "./types.ts";

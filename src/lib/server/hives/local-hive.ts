@@ -2,17 +2,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { ExponentialBackoff, noJitterGenerator, type IBackoff } from "cockatiel";
 import { frugalEnvironment } from "@rbee/bundle";
-import { RbeeError } from "@rbee/contract";
+import { localHiveMessageSchema, RbeeError } from "@rbee/contract";
 import type { Logger } from "pino";
-import * as z from "zod";
+import type { LocalWorkersService } from "./local-workers.ts";
 
 /** A hive that ran this long was well: the next crash starts at the shortest wait again. */
 const steadyAfterMs = 60_000;
 const endsWithinMs = 8_000;
 const stderrKept = 2_000;
 const backoff = new ExponentialBackoff({ initialDelay: 1_000, maxDelay: 16_000, generator: noJitterGenerator });
-
-const messageSchema = z.object({ type: z.literal("listening"), port: z.int() });
 
 /** Settings of the queen that a hive has no business with. */
 const withheld = new Set(["RBEE_ADMIN_NAME", "RBEE_ADMIN_PASSWORD", "RBEE_JOIN_TOKEN"]);
@@ -25,6 +23,8 @@ export interface LocalHiveOptions {
   host: string;
   port: number;
   log: Logger;
+  /** Hear where its workers answer. */
+  workers: Pick<LocalWorkersService, "hear" | "hiveEnded">;
   onListening: (port: number) => void;
   /** Null when the hive is well again. */
   onProblem: (problem: RbeeError | null) => void;
@@ -52,6 +52,7 @@ export function createLocalHive({
   host,
   port,
   log,
+  workers,
   onListening,
   onProblem,
 }: LocalHiveOptions): LocalHive {
@@ -85,17 +86,22 @@ export function createLocalHive({
     hive.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderr = (stderr + text).slice(-stderrKept);
     });
-    hive.on("message", (message) => {
-      const listening = messageSchema.safeParse(message).data;
-      if (listening === undefined) return;
-      log.info({ pid: hive.pid, port: listening.port }, "local hive listens");
+    hive.on("message", (said) => {
+      const message = localHiveMessageSchema.safeParse(said).data;
+      if (message === undefined || ended) return;
+      if (message.type !== "listening") {
+        workers.hear(message);
+        return;
+      }
+      log.info({ pid: hive.pid, port: message.port }, "local hive listens");
       onProblem(null);
-      onListening(listening.port);
+      onListening(message.port);
     });
     const onEnd = (reason: string) => {
       if (ended) return;
       ended = true;
       child = undefined;
+      workers.hiveEnded();
       if (stopping) return;
       if (performance.now() - startedAt > steadyAfterMs) wait = undefined;
       wait = wait === undefined ? backoff.next() : wait.next(undefined);

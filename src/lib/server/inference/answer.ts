@@ -31,7 +31,7 @@ import type { EnsureReady } from "./ready.ts";
 import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import type { Exchange, Send, Told, Upstream } from "./upstream.ts";
+import { brokenOff, type Exchange, type Send, type Told, type Upstream } from "./upstream.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -101,10 +101,13 @@ interface Spent {
 }
 
 /** The `Server-Timing` header: what is not over when the headers go is left out. */
-const timingHeader = (parts: Readonly<Record<string, number | undefined>>): string =>
-  Object.entries(parts)
-    .flatMap(([name, ms]) => (ms === undefined ? [] : [`${name};dur=${ms.toFixed(1)}`]))
-    .join(", ");
+function timingHeader({ queue, load }: Spent, prefill?: number, decode?: number): string {
+  const part = (name: string, ms: number) => `${name};dur=${Math.round(ms * 10) / 10}`;
+  let header = `${part("queue", queue)}, ${part("load", load)}`;
+  if (prefill !== undefined) header += `, ${part("prefill", prefill)}`;
+  if (decode !== undefined) header += `, ${part("decode", decode)}`;
+  return header;
+}
 
 const headersOf = (requestId: string, contentType: string, hiveName: string, timing: string) => ({
   "content-type": contentType,
@@ -209,8 +212,7 @@ function readWhole(upstream: Upstream, hiveName: string, foreign: ForeignServer 
         resolve(Buffer.concat(chunks).toString("utf8"));
       },
       error(cause) {
-        const broke = new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause });
-        reject(foreign === null ? broke : noEndOf(foreign));
+        reject(foreign === null ? brokenOff(cause, hiveName) : noEndOf(foreign));
       },
     });
   });
@@ -248,9 +250,8 @@ async function attempt(
         foreign === null ? { text: said, counts: countsOf(said, connection.name) } : foreignWhole(said, ask, foreign);
       leave(actualCost(counts));
       log.end({ error: null, timings: counts, firstTextAt: null, uncounted: foreign !== null && counts === null });
-      const work =
-        counts !== null && "prompt_ms" in counts ? { prefill: counts.prompt_ms, decode: counts.predicted_ms } : {};
-      const timing = timingHeader({ ...spent, ...work });
+      const work = counts !== null && "prompt_ms" in counts ? counts : undefined;
+      const timing = timingHeader(spent, work?.prompt_ms, work?.predicted_ms);
       return new Reply(headersOf(requestId, "application/json", connection.name, timing), text);
     }
     const told = foreign === null ? null : foreignStream(accepted, ask, foreign);
@@ -281,7 +282,7 @@ async function attempt(
       live.entry = { hiveId: worker.hiveId, lastByteAt, fail };
       active.add(live.entry);
     }
-    const timing = timingHeader({ ...spent, prefill: begunAt - sentAt });
+    const timing = timingHeader(spent, begunAt - sentAt);
     return new Reply(headersOf(requestId, "text/event-stream", connection.name, timing), flow);
   } catch (thrown) {
     leave();

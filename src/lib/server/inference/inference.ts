@@ -47,7 +47,7 @@ function endWhenSilent(relay: ActiveRelay, hiveName: string): void {
 }
 
 export interface InferenceOptions {
-  hives: Pick<HivesService, "registry" | "contact" | "onTransition">;
+  hives: Pick<HivesService, "registry" | "contact" | "localWorkers" | "onTransition">;
   models: SupplyOptions["models"];
   agent: Agent;
   log: Logger;
@@ -129,7 +129,7 @@ export function createInference(options: InferenceOptions): InferenceService {
       if (hive?.health === "down") endWhenSilent(relay, hive.name);
     }
   }, lookAgainMs).unref();
-  const send = createSend(agent);
+  const send = createSend(agent, hives.localWorkers);
   const told = (model: FleetModel) => toModel(model, (hiveId) => hives.registry.find(hiveId)?.name ?? "a hive");
   const parkingKey = (userId: string, hiveId: string): string | null =>
     hives.registry.find(hiveId)?.capabilities?.parks_conversations === true ? options.parkingKey(userId) : null;

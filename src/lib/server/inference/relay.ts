@@ -1,7 +1,7 @@
 import { RbeeError, streamErrorEvent } from "@rbee/contract";
 import type { ReplyFlow, ReplySink } from "./reply.ts";
 import { createMeter, type Meter } from "./metering.ts";
-import type { Upstream } from "./upstream.ts";
+import { brokenOff, type Upstream } from "./upstream.ts";
 
 /** How a relayed answer ended. */
 export interface RelayEnd {
@@ -79,7 +79,7 @@ export function firstBytes({
       },
       error(cause) {
         clearTimeout(timer);
-        reject(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+        reject(brokenOff(cause, hiveName));
       },
     });
   });
@@ -132,9 +132,10 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
   let stall = setTimeout(watch, stallMs).unref();
   const take = (chunk: Buffer) => {
     lastByteAt = performance.now();
+    // The client has it before it is counted.
+    if (sink?.write(chunk) === false) upstream.pause();
     meter.take(chunk);
     if (firstTextAt === null && meter.answered) firstTextAt = lastByteAt;
-    if (sink?.write(chunk) === false) upstream.pause();
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
@@ -151,7 +152,7 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
             end(fault?.error ?? null, fault === null || fault.told ? null : fault.error);
           },
           error(cause) {
-            fail(new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause }));
+            fail(brokenOff(cause, hiveName));
           },
         });
       } else {
@@ -165,7 +166,7 @@ export function relayStream(options: RelayOptions, first: Buffer): StartedRelay 
           upstream.resume();
         },
         cancel() {
-          end(left(), null);
+          if (ended === undefined) end(left(), null);
         },
       };
     },

@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { errorBodySchema, parkingKeyHeader, RbeeError } from "@rbee/contract";
 import type { Agent, Dispatcher } from "undici";
-import type { HiveConnection } from "#lib/server/hives/index.ts";
-import type { Ask } from "./asks.ts";
+import type { HiveConnection, LocalWorkers } from "#lib/server/hives/index.ts";
+import { isConversation, type Ask } from "./asks.ts";
 
-/** Who takes the bytes of a hive's answer. */
+/** Who takes the bytes of a worker's answer. */
 export interface UpstreamReader {
   data(chunk: Buffer): void;
   end(): void;
   error(cause: Error): void;
 }
 
-/** A hive's accepted answer: its body as it arrives. */
+/** A worker's accepted answer: its body as it arrives. */
 export interface Upstream {
   readonly contentType: string;
   /** Hands over what has come and what will come; the next reader takes over from this one, null from nobody. */
@@ -23,7 +23,7 @@ export interface Upstream {
   abort(): void;
 }
 
-/** A request that was sent to a hive. */
+/** A request that was sent to a worker. */
 export interface Exchange {
   /** Rejects with `RbeeError`, or with what it was aborted for. */
   readonly accepted: Promise<Upstream>;
@@ -38,7 +38,7 @@ export interface Told {
   readonly retryAfter: string | undefined;
 }
 
-/** Sends a request to a worker through its hive. */
+/** Sends a request to a worker: through its hive, or straight where that is possible. */
 export type Send = (
   connection: HiveConnection,
   workerId: string,
@@ -76,7 +76,7 @@ const workerMark = "x-rbee-worker";
 const longestRefusal = 64 * 1024;
 
 /** What arrives while nobody reads is kept: little, because readers come within the same turn of the event loop. */
-class HiveAnswer implements Upstream {
+class WorkerAnswer implements Upstream {
   readonly contentType: string;
   readonly #controller: Dispatcher.DispatchController;
   #reader: UpstreamReader | null = null;
@@ -136,19 +136,26 @@ class HiveAnswer implements Upstream {
 const bytesIn = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);
 
 /** Works on undici's own callbacks, since its streams would cost every token. */
-class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
+class WorkerExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly accepted: Promise<Upstream>;
   readonly #hiveName: string;
   #settle: { resolve: (upstream: Upstream) => void; reject: (reason: unknown) => void };
   #controller: Dispatcher.DispatchController | undefined;
   #aborted: Error | undefined;
-  #answer: HiveAnswer | undefined;
+  #answer: WorkerAnswer | undefined;
   #refused: { status: number; retryAfter: string | undefined; parts: Buffer[]; byWorker: boolean } | undefined;
   readonly #refusalOf: ((told: Told) => RbeeError) | undefined;
+  readonly #diedOf: (() => Promise<RbeeError | null>) | undefined;
 
-  constructor(hiveName: string, refusalOf: ((told: Told) => RbeeError) | undefined) {
+  /** `diedOf` asks why a worker that was asked straight is gone; otherwise its hive says so in the answer itself. */
+  constructor(
+    hiveName: string,
+    refusalOf: ((told: Told) => RbeeError) | undefined,
+    diedOf: (() => Promise<RbeeError | null>) | undefined,
+  ) {
     this.#hiveName = hiveName;
     this.#refusalOf = refusalOf;
+    this.#diedOf = diedOf;
     const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
     this.accepted = promise;
     this.#settle = { resolve, reject };
@@ -172,7 +179,7 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
       this.#refused = { status, retryAfter: headerOf(headers, "retry-after"), parts: [], byWorker };
       return;
     }
-    this.#answer = new HiveAnswer(controller, headerOf(headers, "content-type") ?? "application/json");
+    this.#answer = new WorkerAnswer(controller, headerOf(headers, "content-type") ?? "application/json");
     this.#settle.resolve(this.#answer);
   }
 
@@ -204,27 +211,56 @@ class HiveExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {
+    if (this.#aborted !== undefined || this.#diedOf === undefined) this.#breakOff(cause);
+    else void this.#tellDeath(this.#diedOf, cause);
+  }
+
+  async #tellDeath(diedOf: () => Promise<RbeeError | null>, cause: Error): Promise<void> {
+    const reason = await diedOf();
+    this.#breakOff(
+      reason ?? new RbeeError("worker_crashed", "The worker process died while it was answering.", { cause }),
+    );
+  }
+
+  #breakOff(cause: Error): void {
     if (this.#answer !== undefined) this.#answer.finish(cause);
     else if (this.#aborted !== undefined) this.#settle.reject(this.#aborted);
+    else if (cause instanceof RbeeError) this.#settle.reject(cause);
     else this.#settle.reject(new RbeeError("hive_unreachable", `${this.#hiveName} does not answer.`, { cause }));
   }
 }
 
-export function createSend(agent: Agent): Send {
+/** Why an answer broke off: what its worker died of, or the way to it. */
+export const brokenOff = (cause: Error, hiveName: string): RbeeError =>
+  cause instanceof RbeeError
+    ? cause
+    : new RbeeError("hive_unreachable", `The connection to ${hiveName} broke.`, { cause });
+
+/**
+ * Conversations go straight to workers of this machine: those count them themselves. What else is asked of a worker its
+ * hive has to see, so that the worker counts as used.
+ */
+export function createSend(agent: Agent, localWorkers: LocalWorkers): Send {
   return ({ baseUrl, token, name }, workerId, ask, requestId, parkingKey, refusalOf) => {
-    const exchange = new HiveExchange(name, refusalOf);
+    const straight = isConversation(ask) ? localWorkers.connections(workerId) : undefined;
+    const headers = {
+      "content-type": "application/json",
+      "x-request-id": requestId,
+      ...(parkingKey === null ? {} : { [parkingKeyHeader]: parkingKey }),
+    };
+    const request = { method: "POST", body: JSON.stringify(ask.body) } as const;
+    if (straight !== undefined) {
+      const exchange = new WorkerExchange(name, refusalOf, () => localWorkers.diedOf(workerId));
+      straight.dispatch({ ...request, path: ask.path, headers }, exchange);
+      return exchange;
+    }
+    const exchange = new WorkerExchange(name, refusalOf, undefined);
     agent.dispatch(
       {
+        ...request,
         origin: baseUrl,
         path: `/v1/workers/${encodeURIComponent(workerId)}${ask.path}`,
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${token}`,
-          "content-type": "application/json",
-          "x-request-id": requestId,
-          ...(parkingKey === null ? {} : { [parkingKeyHeader]: parkingKey }),
-        },
-        body: JSON.stringify(ask.body),
+        headers: { authorization: `Bearer ${token}`, ...headers },
       },
       exchange,
     );

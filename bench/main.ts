@@ -94,8 +94,9 @@ if (wanted("speculation"))
 if (wanted("overhead")) {
   const modelPath = await benchModel();
   const results = [];
-  for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds }));
-  for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds, modelPath }));
+  for (const where of ["here", "elsewhere"] as const)
+    for (const model of [{}, { modelPath }])
+      for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds, where, ...model }));
   section("What queen and hive add (bee-tiny, and the 110 M model)", overheadTable(results));
 }
 if (wanted("heartbeats")) section("Heartbeats", heartbeatTable(await benchHeartbeats()));

@@ -94,16 +94,16 @@ export function idleTable(rows: readonly IdleRow[]): string {
   );
 }
 
-/** What each way adds to the worker's own socket; the bare hops are what two processes cost that only copy bytes. */
+/** What each way adds to the worker's own socket; bare hops are what as many processes cost that only copy bytes. */
 export function overheadTable(results: readonly OverheadResult[]): string {
   return table(
     ["model", "streams", "way", "first token (median / p99)", "added (median / p99)", "tokens/s kept"],
-    results.flatMap(({ model, streams, direct, bareHops, through }) =>
+    results.flatMap(({ model, streams, where, direct, bareHops, through }) =>
       (
         [
           ["the worker's socket", direct],
-          ["two hops that only copy bytes", bareHops],
-          ["queen and hive", through],
+          [where === "here" ? "a hop that only copies bytes" : "two hops that only copy bytes", bareHops],
+          [where === "here" ? "queen" : "queen and another machine's hive", through],
         ] as const
       ).map(([name, way]) => [
         model,

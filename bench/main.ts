@@ -16,11 +16,9 @@ import {
   idleTable,
   overheadTable,
   speculationTable,
-  wakeUpLine,
   writeIntoReadme,
 } from "./report.ts";
 import { benchSpeculation } from "./speculation.ts";
-import { benchWakeUp } from "./wake-up.ts";
 
 const { values } = parseArgs({
   options: {
@@ -99,10 +97,7 @@ if (wanted("overhead")) {
   for (const where of ["here", "elsewhere"] as const)
     for (const model of [{}, { modelPath }])
       for (const streams of [1, 32]) results.push(await benchOverhead({ streams, rounds, where, ...model }));
-  section(
-    "What queen and hive add (bee-tiny, and the 110 M model)",
-    `${wakeUpLine(await benchWakeUp())}\n\n${overheadTable(results)}`,
-  );
+  section("What queen and hive add (bee-tiny, and the 110 M model)", overheadTable(results));
 }
 if (wanted("heartbeats")) section("Heartbeats", heartbeatTable(await benchHeartbeats()));
 

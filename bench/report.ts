@@ -8,7 +8,6 @@ import type { HeartbeatResult } from "./heartbeats.ts";
 import type { IdleRow } from "./idle.ts";
 import type { OverheadResult } from "./overhead.ts";
 import type { SpeculationRow } from "./speculation.ts";
-import type { WakeUpResult } from "./wake-up.ts";
 
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const ratio = (ours: number, theirs: number): string => (ours / theirs).toFixed(2);
@@ -119,9 +118,6 @@ export function overheadTable(results: readonly OverheadResult[]): string {
     ),
   );
 }
-
-export const wakeUpLine = ({ awakeMs, asleepMs }: WakeUpResult): string =>
-  `A byte to another process and back takes ${ms(awakeMs)} here, ${ms(asleepMs)} when both have slept for a moment.`;
 
 export function heartbeatTable({ hives, seconds, answered, failed, coreShare, p99Ms }: HeartbeatResult): string {
   return table(

@@ -1,14 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  RbeeError,
-  timingsSchema,
-  toRbeeError,
-  type ErrorBody,
-  type ErrorCode,
-  type Lane,
-  type Timings,
-} from "@rbee/contract";
-import * as z from "zod";
+import { RbeeError, toRbeeError, type ErrorBody, type ErrorCode, type Lane } from "@rbee/contract";
 import type { HiveConnection } from "#lib/server/hives/index.ts";
 import { isConversation, type Ask } from "./asks.ts";
 import { Reply } from "./reply.ts";
@@ -20,7 +11,6 @@ import {
   foreignUnstreamed,
   foreignWhole,
   noAnswerOf,
-  noEndOf,
   stalledOf,
   type ForeignServer,
 } from "./foreign/index.ts";
@@ -31,7 +21,8 @@ import type { EnsureReady } from "./ready.ts";
 import type { TokenCounts } from "./metering.ts";
 import { firstBytes, relayStream } from "./relay.ts";
 import type { RequestLog } from "./request-log.ts";
-import { brokenOff, type Exchange, type Send, type Told, type Upstream } from "./upstream.ts";
+import type { Exchange, Send, Told } from "./upstream.ts";
+import { countsOf, noAnswer, readWhole } from "./whole-answer.ts";
 
 /** The worker, or the way to it, failed before the client got anything: another one may answer. */
 const elsewhere: ReadonlySet<ErrorCode> = new Set([
@@ -46,14 +37,6 @@ const busyWaitsMs = [1_000, 2_000, 4_000];
 const leastLoadingWaitMs = 250;
 const settleMs = 200;
 const lookEveryMs = 1_000;
-/** What the whole answers of a worker hold, one or the other. */
-const substance = ["choices", "data", "tokens", "content", "input_tokens"];
-/** What a whole answer counts. Embeddings have no timings. */
-const answerSchema = z.object({
-  timings: timingsSchema.optional().catch(undefined),
-  usage: z.object({ prompt_tokens: z.int() }).nullable().optional().catch(undefined),
-});
-
 export interface ActiveRelay {
   readonly hiveId: string;
   readonly lastByteAt: () => number;
@@ -119,25 +102,6 @@ const headersOf = (requestId: string, contentType: string, hiveName: string, tim
   "server-timing": timing,
 });
 
-const noAnswer = (hiveName: string) =>
-  new RbeeError("hive_invalid_response", `${hiveName} answered something that is no answer of a model.`);
-
-/** What a whole answer counts. @throws {RbeeError} `hive_invalid_response` when it is none. */
-function countsOf(text: string, hiveName: string): TokenCounts | Timings | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw noAnswer(hiveName);
-  }
-  const answer = answerSchema.safeParse(value).data;
-  if (answer === undefined || !substance.some((name) => Object.hasOwn(Object(value) as object, name)))
-    throw noAnswer(hiveName);
-  const { timings, usage } = answer;
-  if (timings !== undefined) return timings;
-  return usage === undefined || usage === null ? null : { cache_n: 0, prompt_n: usage.prompt_tokens, predicted_n: 0 };
-}
-
 /** A wait for bytes of a worker that may never come. */
 interface Wait {
   /** Why waiting became pointless; undefined while it has not. */
@@ -190,32 +154,6 @@ function watchedWait(
       active.delete(entry);
     },
   };
-}
-
-/** No whole answer is longer. */
-const longestWhole = 256 * 1024 * 1024;
-
-function readWhole(upstream: Upstream, hiveName: string, foreign: ForeignServer | null): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    upstream.read({
-      data(chunk) {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes <= longestWhole) return;
-        upstream.read(null);
-        upstream.abort();
-        reject(foreign === null ? noAnswer(hiveName) : noAnswerOf(foreign));
-      },
-      end() {
-        resolve(Buffer.concat(chunks).toString("utf8"));
-      },
-      error(cause) {
-        reject(foreign === null ? brokenOff(cause, hiveName) : noEndOf(foreign));
-      },
-    });
-  });
 }
 
 /** What it did cost. What was in the worker's cache already cost nothing. */

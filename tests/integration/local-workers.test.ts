@@ -57,6 +57,17 @@ describe("a worker of the queen's own machine", () => {
     expect(await workerPid()).not.toBe(pid);
   });
 
+  it("that dies before it has said anything leaves the request to the one that is started after it", async () => {
+    await hello();
+    const pid = await workerPid();
+    freeze(pid);
+    const answer = hello();
+    await waitFor("the request to be at the worker", async () => (await household.admin.queue()).running.length === 1);
+    process.kill(pid, "SIGKILL");
+    expect((await answer).choices[0]?.message.content).not.toBe("");
+    expect(await workerPid()).not.toBe(pid);
+  });
+
   it("that is stopped answers to the end what it was asked, and the next one goes to a new worker", async () => {
     await hello();
     const { worker_id, pid } = await runningWorker(household);
